@@ -1,0 +1,59 @@
+/* Level 2: model file formats. The reader and writer are public, <cortex/file.h>. */
+#ifndef CX_FORMAT_H
+#define CX_FORMAT_H
+
+#include "core/core.h"
+#include <cortex/file.h>
+
+/* One file of `len` bytes in memory. Views point into `data`; names into `strings`. */
+typedef struct cx__safetensors {
+    cx_tensor *tensors; /* in the order of their data */
+    size_t count;
+    cx_metadata *metadata;
+    size_t metadata_count;
+    char *strings;
+} cx__safetensors;
+/* `where` (the file's name) begins error sentences. *out is set on success only. */
+cx_status cx__safetensors_parse(const uint8_t *data, size_t len, const char *where,
+                                cx__safetensors *out);
+void cx__safetensors_free(cx__safetensors *s); /* accepts a zeroed struct */
+
+/* model.safetensors.index.json: which shard holds which tensor. */
+typedef struct cx__shard_entry {
+    const char *name;
+    size_t shard;
+} cx__shard_entry;
+typedef struct cx__shard_index {
+    cx__shard_entry *entries; /* sorted by name, no name twice */
+    size_t count;
+    const char **shards; /* plain file names, in the order of their first use */
+    size_t shard_count;
+    bool has_total;
+    uint64_t total_size;
+    char *strings;
+} cx__shard_index;
+cx_status cx__shard_index_parse(const char *text, size_t len, const char *where,
+                                cx__shard_index *out);
+void cx__shard_index_free(cx__shard_index *x);
+/* A link in a model folder must not lead to files that the folder's author could not know:
+ * CX_EFORMAT unless `path`, a file of folder `dir`, is in it or in the blobs of the same hub cache. */
+cx_status cx__link_check(const char *dir, const char *path);
+/* [A-Za-z0-9._-]+\.safetensors */
+bool cx__shard_name_valid(const char *name);
+
+/* Bytes of a planned tensor; false when dtype or shape are out of range. */
+bool cx__tensor_bytes(const cx_tensor *t, uint64_t *out);
+/* Splits tensors, in order, into shards of at most `limit` bytes as mlx-lm does: a new one begins
+ * when the next tensor would exceed the limit and the current one is not empty. shard_of[count]
+ * gets the number of each tensor's shard, *shards how many there are (at least 1).
+ * CX_EARG when a shape overflows. */
+#define CX__SHARD_BYTES (UINT64_C(5) << 30)
+cx_status cx__shards_split(const cx_tensor *plan, size_t count, uint64_t limit, size_t *shard_of,
+                           size_t *shards);
+/* "model.safetensors" of one, else "model-00001-of-00003.safetensors" (shard counts from 0). */
+void cx__shard_file(char out[64], size_t shard, size_t shards);
+/* Text of the index as mlx-lm writes it. *text: caller cx__free()s. */
+cx_status cx__shard_index_text(const cx_tensor *plan, size_t count, const size_t *shard_of,
+                               size_t shards, uint64_t total_parameters, char **text, size_t *len);
+
+#endif

@@ -1,0 +1,241 @@
+/* Matrix products with everything around them: norm and quantization of the input rows before,
+ * bias, activation, gating and residual after. Rows of one token are prepared by every thread for
+ * itself, which is cheaper than a barrier. */
+#include "graph/step.h"
+
+enum {
+    CHUNK = 64,        /* weight rows per stolen piece of a prompt */
+    PIECE = 1024,      /* weight rows per piece at decode; bounds the tile */
+    UNIT = 16,         /* weight rows that decode splits at */
+    DECODED = 8        /* rows decoded at once in exact mode */
+};
+
+/* Prepared input rows: int8 (rows of cx__qact_stride bytes) and f32. */
+typedef struct operand {
+    const uint8_t *q;
+    const float *f;
+    size_t ldf, rows;
+} operand;
+
+typedef struct job {
+    const cx__step *s;
+    const cx__product *p;
+    const cx__plan *plan;
+    operand x;
+    uint8_t *scratch; /* of the kernels */
+    float *tile[2];
+} job;
+
+static size_t tile_floats(const cx__plan *plan)
+{
+    size_t prompt = plan->options.rows * CHUNK, decode = (size_t)CX__QGEMV_ROWS * PIECE;
+    if (plan->options.select * CHUNK > prompt) prompt = plan->options.select * CHUNK;
+    return prompt > decode ? prompt : decode;
+}
+
+size_t cx__product_scratch(const cx__plan *plan, const cx__product *p)
+{
+    size_t kernels = plan->options.exact ? DECODED * p->x.cols * sizeof(float)
+                                         : cx__qmul_scratch(p->x.cols);
+    return (kernels + 63) / 64 * 64 + 2 * tile_floats(plan) * sizeof(float);
+}
+
+void cx__act_apply(const cx__kernels *k, cx__act act, float *y, const float *x, size_t n)
+{
+    switch (act) {
+    case CX__ACT_SILU: k->silu(y, x, n); break;
+    case CX__ACT_GELU_ERF: k->gelu_erf(y, x, n); break;
+    case CX__ACT_GELU_TANH: k->gelu_tanh(y, x, n); break;
+    case CX__ACT_GELU_QUICK: k->gelu_quick(y, x, n); break;
+    case CX__ACT_RELU: k->relu(y, x, n); break;
+    case CX__ACT_RELU2: k->relu2(y, x, n); break;
+    case CX__ACT_TANH: k->tanh(y, x, n); break;
+    case CX__ACT_NONE:
+        if (y != x) memcpy(y, x, n * sizeof *y);
+        break;
+    }
+}
+
+static void prepare_row(const cx__product *p, const cx__plan *plan, size_t row, uint8_t *q,
+                        float *f)
+{
+    const float *x = cx__value_row(plan, p->x, row);
+    if (p->norm == CX__PREP_RMS) plan->k->rms_norm(f, x, p->norm_w, p->x.cols, p->eps);
+    if (p->norm == CX__PREP_LAYER)
+        plan->k->layer_norm(f, x, p->norm_w, p->norm_b, p->x.cols, p->eps);
+    if (p->integer) plan->k->quantize_act(q, p->norm ? f : x, p->x.cols);
+}
+
+static uint8_t *own_q(const cx__plan *plan, int thread)
+{
+    return cx__scratch(plan, thread);
+}
+
+static float *own_f(const cx__plan *plan, const cx__product *p, int thread)
+{
+    return (float *)(void *)(cx__scratch(plan, thread) + cx__qact_stride(p->x.cols));
+}
+
+static bool prepares(const cx__product *p)
+{
+    return p->integer || p->norm != CX__PREP_NONE;
+}
+
+static void prepare(const cx__step *s, cx__run *r, int thread)
+{
+    const cx__product *p = s->product;
+    const cx__plan *plan = r->plan;
+    size_t row, end;
+    cx__share(cx__step_rows(s, r), thread, cx__pool_threads(plan->pool), &row, &end);
+    for (; row < end; row++) {
+        uint8_t *q = p->qbuf < 0 ? NULL
+                                 : (uint8_t *)cx__value_row(plan, (cx__value){p->qbuf, 0, 0}, row);
+        float *f = p->fbuf < 0 ? own_f(plan, p, thread)
+                               : cx__value_row(plan, (cx__value){p->fbuf, 0, 0}, row);
+        prepare_row(p, plan, row, q, f);
+    }
+}
+
+static operand operand_of(const cx__step *s, const cx__run *r, int thread)
+{
+    const cx__product *p = s->product;
+    const cx__plan *plan = r->plan;
+    operand x = {.rows = cx__step_rows(s, r)};
+    if (x.rows == 1 && prepares(p)) {
+        prepare_row(p, plan, 0, own_q(plan, thread), own_f(plan, p, thread));
+        x.q = own_q(plan, thread);
+        x.f = p->norm ? own_f(plan, p, thread) : cx__value_row(plan, p->x, 0);
+        x.ldf = p->x.cols;
+        return x;
+    }
+    cx__value f = p->norm && p->fbuf >= 0 ? (cx__value){p->fbuf, 0, p->x.cols} : p->x;
+    if (p->qbuf >= 0) x.q = (const uint8_t *)cx__value_row(plan, (cx__value){p->qbuf, 0, 0}, 0);
+    x.f = cx__value_row(plan, f, 0);
+    x.ldf = cx__value_ld(plan, f);
+    return x;
+}
+
+static void multiply_decoded(const job *j, const cx__weight *w, size_t r0, size_t r1, float *y,
+                             size_t ldy)
+{
+    const cx__kernels *k = j->plan->k;
+    float *rows = (float *)(void *)j->scratch;
+    for (size_t r = r0; r < r1; r += DECODED) {
+        size_t n = r1 - r < DECODED ? r1 - r : DECODED;
+        for (size_t i = 0; i < n; i++) k->affine_decode(rows + i * w->cols, &w->q, r + i);
+        k->fgemm_f32(y + (r - r0), ldy, rows, w->cols, 0, n, w->cols, j->x.f, j->x.ldf,
+                     j->x.rows);
+    }
+}
+
+/* y[m*ldy + (r - r0)] for weight rows [r0, r1), bias included. */
+static void multiply(const job *j, const cx__weight *w, size_t r0, size_t r1, float *y, size_t ldy)
+{
+    const cx__kernels *k = j->plan->k;
+    const operand *x = &j->x;
+    if (w->packed && j->plan->options.exact) {
+        multiply_decoded(j, w, r0, r1, y, ldy);
+    } else if (w->packed) {
+        cx__qgemv_fn *fn = x->rows <= CX__QGEMV_ROWS ? cx__qgemv(k, w->q.bits) : k->qgemm;
+        fn(y, ldy, &w->q, r0, r1, x->q, x->rows, j->scratch);
+    } else {
+        cx__fgemm_fn *fn = w->dtype == CX_F32   ? k->fgemm_f32
+                           : w->dtype == CX_F16 ? k->fgemm_f16
+                                                : k->fgemm_bf16;
+        fn(y, ldy, w->data, w->cols, r0, r1, w->cols, x->f, x->ldf, x->rows);
+    }
+    for (size_t m = 0; w->bias && m < x->rows; m++)
+        k->add(y + m * ldy, y + m * ldy, w->bias + r0, r1 - r0);
+}
+
+/* Rows [r0, r1) of part i, with all that follows the product. */
+static void piece(const job *j, int i, size_t r0, size_t r1)
+{
+    const cx__product *p = j->p;
+    const cx__kernels *k = j->plan->k;
+    size_t n = r1 - r0;
+    if (!p->glu && !p->act && !p->has_residual) {
+        multiply(j, p->w[i], r0, r1, cx__value_row(j->plan, p->out[i], 0) + r0,
+                 cx__value_ld(j->plan, p->out[i]));
+        return;
+    }
+    multiply(j, p->w[i], r0, r1, j->tile[0], n);
+    if (p->glu) multiply(j, p->w[1], r0, r1, j->tile[1], n);
+    for (size_t m = 0; m < j->x.rows; m++) {
+        float *out = cx__value_row(j->plan, p->out[i], m) + r0, *t = j->tile[0] + m * n;
+        if (p->glu && p->act == CX__ACT_SILU) {
+            k->silu_mul(t, t, j->tile[1] + m * n, n);
+        } else {
+            cx__act_apply(k, p->act, t, t, n);
+            if (p->glu) k->mul(t, t, j->tile[1] + m * n, n);
+        }
+        if (p->has_residual)
+            k->add(out, t, cx__value_row(j->plan, p->residual, m) + r0, n);
+        else
+            memcpy(out, t, n * sizeof *out);
+    }
+}
+
+/* Output columns are those of all parts in a row; a gate and its up product count once. */
+static int parts_of(const cx__product *p)
+{
+    return p->glu ? 1 : p->parts;
+}
+
+/* Decode: each thread streams through one stretch of the weights. */
+static void split(const job *j, int thread)
+{
+    size_t units = 0, begin, end, at = 0;
+    for (int i = 0; i < parts_of(j->p); i++) units += (j->p->w[i]->rows + UNIT - 1) / UNIT;
+    cx__share(units, thread, cx__pool_threads(j->plan->pool), &begin, &end);
+    for (int i = 0; i < parts_of(j->p); i++) {
+        size_t rows = j->p->w[i]->rows, n = (rows + UNIT - 1) / UNIT;
+        size_t lo = begin > at ? begin - at : 0, hi = end > at ? end - at : 0;
+        size_t r = lo * UNIT, stop = hi < n ? hi * UNIT : rows;
+        for (; lo < n && r < stop; r += PIECE) piece(j, i, r, r + PIECE < stop ? r + PIECE : stop);
+        at += n;
+    }
+}
+
+/* Prompt: threads steal panels of CHUNK weight rows. */
+static void steal(const job *j, cx__run *run)
+{
+    for (;;) {
+        size_t c = cx__steal(j->s, run, 1);
+        int i = 0;
+        for (; i < parts_of(j->p); i++) {
+            size_t n = (j->p->w[i]->rows + CHUNK - 1) / CHUNK;
+            if (c < n) break;
+            c -= n;
+        }
+        if (i == parts_of(j->p)) return;
+        size_t r0 = c * CHUNK, r1 = r0 + CHUNK, rows = j->p->w[i]->rows;
+        piece(j, i, r0, r1 < rows ? r1 : rows);
+    }
+}
+
+static void phase(const cx__step *s, cx__run *r, int phase_index, int thread)
+{
+    const cx__plan *plan = r->plan;
+    job j = {.s = s, .p = s->product, .plan = plan};
+    if (phase_index == 0) {
+        if (cx__step_rows(s, r) > 1 && prepares(s->product)) prepare(s, r, thread);
+        return;
+    }
+    j.x = operand_of(s, r, thread);
+    if (j.x.rows == 0) return;
+    j.tile[0] = (float *)(void *)(cx__scratch(plan, thread) + plan->prep_bytes);
+    j.tile[1] = j.tile[0] + tile_floats(plan);
+    j.scratch = (uint8_t *)(j.tile[1] + tile_floats(plan));
+    if (j.x.rows <= CX__QGEMV_ROWS)
+        split(&j, thread);
+    else
+        steal(&j, r);
+}
+
+static bool skip(const cx__step *s, const cx__run *r, int phase_index)
+{
+    return phase_index == 0 && (cx__step_rows(s, r) <= 1 || !prepares(s->product));
+}
+
+const cx__step_kind cx__step_product = {"product", 2, phase, skip};

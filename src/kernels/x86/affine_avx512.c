@@ -1,0 +1,4 @@
+/* MLX's affine quantization for AVX-512: kernels/x16/affine.h with that vocabulary. */
+#include "math_avx512.h"
+
+#include "kernels/x16/affine.h"

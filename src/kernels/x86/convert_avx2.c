@@ -1,0 +1,4 @@
+/* Bulk conversions for AVX2: kernels/x16/convert.h with that vocabulary. */
+#include "math_avx2.h"
+
+#include "kernels/x16/convert.h"

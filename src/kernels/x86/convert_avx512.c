@@ -1,0 +1,4 @@
+/* Bulk conversions for AVX-512: kernels/x16/convert.h with that vocabulary. */
+#include "math_avx512.h"
+
+#include "kernels/x16/convert.h"

@@ -1,0 +1,4 @@
+/* Sampling helpers for AVX-512: kernels/x16/logits.h with that vocabulary. */
+#include "math_avx512.h"
+
+#include "kernels/x16/logits.h"

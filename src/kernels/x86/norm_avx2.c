@@ -1,0 +1,4 @@
+/* Norms for AVX2: kernels/x16/norm.h with that vocabulary. */
+#include "math_avx2.h"
+
+#include "kernels/x16/norm.h"

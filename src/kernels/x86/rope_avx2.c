@@ -1,0 +1,4 @@
+/* Rotary embedding for AVX2: kernels/x16/rope.h with that vocabulary. */
+#include "math_avx2.h"
+
+#include "kernels/x16/rope.h"

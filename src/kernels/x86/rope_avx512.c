@@ -1,0 +1,4 @@
+/* Rotary embedding for AVX-512: kernels/x16/rope.h with that vocabulary. */
+#include "math_avx512.h"
+
+#include "kernels/x16/rope.h"

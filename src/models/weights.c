@@ -1,0 +1,326 @@
+/* Tensors of a checkpoint under MLX's names, handed out as matrices and vectors that kernels can
+ * use. Packed and plain matrices stay in the mapped file; norms and biases become f32; weights that
+ * the checkpoint stores transposed are copied once. Quantization: mlx.md 1.1, shapes decide and
+ * config.json must agree. */
+#include "models/arch.h"
+#include "quant/quant.h"
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+typedef struct entry {
+    char *name; /* MLX's */
+    cx_tensor t;
+    bool transpose;
+    uint32_t next; /* index + 1 of the next entry in the bucket */
+} entry;
+
+typedef struct chunk {
+    struct chunk *next;
+    _Alignas(64) uint8_t data[];
+} chunk;
+
+struct cx__weights {
+    const char *where;
+    const json_t *quantization; /* of the config, NULL if none */
+    entry *entries;
+    size_t count;
+    uint32_t *buckets;
+    size_t bucket_count;
+    chunk *chunks;
+    cx_status status;
+    char error[512];
+    uint64_t parameters, bytes;
+    int bits, group; /* of the packed matrices seen; -1 mixed */
+    char text[64];
+};
+
+cx_status cx__weights_keep(cx__weights *w, cx_status status)
+{
+    if (status != CX_OK && w->status == CX_OK) {
+        w->status = status;
+        strncpy(w->error, cx_error(), sizeof w->error - 1);
+    }
+    return status;
+}
+
+cx_status cx__weights_status(const cx__weights *w)
+{
+    return w->status == CX_OK ? CX_OK : CX_FAIL(w->status, "%s", w->error);
+}
+
+static void *fail(cx__weights *w, cx_status status)
+{
+    cx__weights_keep(w, status);
+    return NULL;
+}
+
+void *cx__weights_alloc(cx__weights *w, size_t size)
+{
+    size_t bytes;
+    chunk *c = cx__add(sizeof *c, size, &bytes) ? cx__alloc(bytes) : NULL;
+    if (!c) return fail(w, CX_FAIL(CX_ENOMEM, "%s: %zu bytes for weights", w->where, size));
+    c->next = w->chunks;
+    w->chunks = c;
+    return c->data;
+}
+
+static size_t hash_name(const char *s)
+{
+    size_t h = 14695981039346656037u;
+    for (; *s; s++) h = (h ^ (unsigned char)*s) * 1099511628211u;
+    return h;
+}
+
+static const entry *find(const cx__weights *w, const char *name)
+{
+    uint32_t i = w->bucket_count ? w->buckets[hash_name(name) % w->bucket_count] : 0;
+    for (; i; i = w->entries[i - 1].next)
+        if (!strcmp(w->entries[i - 1].name, name)) return &w->entries[i - 1];
+    return NULL;
+}
+
+bool cx__weights_has(const cx__weights *w, const char *name)
+{
+    return find(w, name) != NULL;
+}
+
+static cx_status add(cx__weights *w, const cx_tensor *t, const cx__rename *rules, bool tied)
+{
+    char name[256];
+    int how;
+    CX_TRY(cx__rename_apply(rules, t->name, tied, name, sizeof name, &how));
+    if (how == CX__DROP) return CX_OK;
+    if (find(w, name))
+        return CX_FAIL(CX_EFORMAT, "%s: tensor '%s' is there twice", w->where, name);
+    entry *e = &w->entries[w->count];
+    *e = (entry){.name = cx__strdup(name), .t = *t, .transpose = how == CX__TRANSPOSE};
+    if (!e->name) return CX_FAIL(CX_ENOMEM, "%s: out of memory", w->where);
+    uint32_t *bucket = &w->buckets[hash_name(name) % w->bucket_count];
+    e->next = *bucket;
+    *bucket = (uint32_t)++w->count;
+    w->bytes += t->bytes;
+    return CX_OK;
+}
+
+/* `quantization` of the config; foreign schemes have only `quantization_config`. */
+static cx_status find_quantization(cx__weights *w, const json_t *config)
+{
+    const json_t *q = json_object_get(config, "quantization");
+    const json_t *foreign = json_object_get(config, "quantization_config");
+    const char *method = NULL;
+    if (json_is_object(q)) {
+        w->quantization = q;
+        return CX_OK;
+    }
+    if (json_is_object(foreign)) CX_TRY(cx__json_str(foreign, w->where, "quant_method", &method));
+    if (method)
+        return CX_FAIL(CX_EUNSUPPORTED, "%s: quantization_config of method '%s'", w->where, method);
+    if (json_is_object(foreign)) w->quantization = foreign;
+    return CX_OK;
+}
+
+static cx_status fill(cx__weights *w, const cx_tensors *tensors, const cx__rename *rules,
+                      const json_t *config, bool tied)
+{
+    size_t n = cx_tensors_count(tensors);
+    w->bucket_count = 2 * n + 1;
+    w->entries = cx__calloc(n + 1, sizeof *w->entries);
+    w->buckets = cx__calloc(w->bucket_count, sizeof *w->buckets);
+    if (!w->entries || !w->buckets || n > UINT32_MAX - 1)
+        return CX_FAIL(CX_ENOMEM, "%s: %zu tensors: out of memory", w->where, n);
+    for (size_t i = 0; i < n; i++) CX_TRY(add(w, cx_tensors_at(tensors, i), rules, tied));
+    return find_quantization(w, config);
+}
+
+/* Logical parameters: packed words count as their elements, scales and biases not at all. */
+static void count_parameters(cx__weights *w)
+{
+    char name[264];
+    for (size_t i = 0; i < w->count; i++) {
+        const entry *e = &w->entries[i], *s;
+        size_t n = 0, len = strlen(e->name);
+        if (!cx__tensor_count(&e->t, &n)) continue;
+        bool scales = len > 7 && (!strcmp(e->name + len - 7, ".scales") ||
+                                  !strcmp(e->name + len - 7, ".biases"));
+        if (scales) continue;
+        if (len > 7 && e->t.dtype == CX_U32 && !strcmp(e->name + len - 7, ".weight")) {
+            int bits = 0;
+            snprintf(name, sizeof name, "%.*s.scales", (int)(len - 7), e->name);
+            if ((s = find(w, name)) && e->t.ndim == s->t.ndim &&
+                (bits = cx__quant_bits(&e->t, &s->t, w->quantization, w->where, e->name)) > 0)
+                n = n * 32 / (size_t)bits;
+        }
+        w->parameters += n;
+    }
+}
+
+cx_status cx__weights_new(const cx_tensors *tensors, const cx__rename *rules, const json_t *config,
+                          const char *where, bool tied, cx__weights **out)
+{
+    cx_status st;
+    cx__weights *w = cx__calloc(1, sizeof *w);
+    if (!w) return CX_FAIL(CX_ENOMEM, "%s: out of memory", where);
+    w->where = where;
+    if ((st = fill(w, tensors, rules, config, tied)) != CX_OK) {
+        cx__weights_free(w);
+        return st;
+    }
+    count_parameters(w);
+    *out = w;
+    return CX_OK;
+}
+
+void cx__weights_free(cx__weights *w)
+{
+    if (!w) return;
+    for (size_t i = 0; i < w->count; i++) cx__free(w->entries[i].name);
+    while (w->chunks) {
+        chunk *next = w->chunks->next;
+        cx__free(w->chunks);
+        w->chunks = next;
+    }
+    cx__free(w->entries);
+    cx__free(w->buckets);
+    cx__free(w);
+}
+
+uint64_t cx__weights_parameters(const cx__weights *w, uint64_t *bytes)
+{
+    *bytes = w->bytes;
+    return w->parameters;
+}
+
+const char *cx__weights_quantization(const cx__weights *w)
+{
+    return w->text[0] ? w->text : "none";
+}
+
+static void note_packing(cx__weights *w, const cx__qmat *q)
+{
+    if (!w->bits) w->bits = q->bits, w->group = q->group;
+    if (w->bits != q->bits || w->group != q->group) w->bits = w->group = -1;
+    if (w->bits < 0)
+        snprintf(w->text, sizeof w->text, "affine, mixed");
+    else
+        snprintf(w->text, sizeof w->text, "affine %d bits, group %d", w->bits, w->group);
+}
+
+static bool is_float(const cx_tensor *t)
+{
+    return t->dtype == CX_F32 || t->dtype == CX_F16 || t->dtype == CX_BF16;
+}
+
+static const float *vector(cx__weights *w, size_t n, const char *name, bool required)
+{
+    const entry *e = find(w, name);
+    char text[128];
+    float *v;
+    if (!e && !required) return NULL;
+    if (!e) return fail(w, CX_FAIL(CX_EFORMAT, "%s: tensor '%s' is missing", w->where, name));
+    if (e->t.ndim != 1 || (size_t)e->t.shape[0] != n || !is_float(&e->t))
+        return fail(w, CX_FAIL(CX_ESHAPE, "%s: tensor '%s' is %s, [%zu] of floats expected",
+                               w->where, name, cx__tensor_text(&e->t, text, sizeof text), n));
+    if (!(v = cx__weights_alloc(w, n * sizeof *v))) return NULL;
+    for (size_t i = 0; i < n; i++) v[i] = cx__tensor_f32(&e->t, i);
+    return v;
+}
+
+const float *cx__weight_vector(cx__weights *w, size_t n, const char *name, ...)
+{
+    char full[256];
+    va_list args;
+    va_start(args, name);
+    vsnprintf(full, sizeof full, name, args);
+    va_end(args);
+    return vector(w, n, full, true);
+}
+
+const float *cx__weight_vector_if(cx__weights *w, size_t n, const char *name, ...)
+{
+    char full[256];
+    va_list args;
+    va_start(args, name);
+    vsnprintf(full, sizeof full, name, args);
+    va_end(args);
+    return vector(w, n, full, false);
+}
+
+static const void *transposed(cx__weights *w, const cx_tensor *t, size_t rows, size_t cols)
+{
+    size_t size = cx_dtype_size(t->dtype);
+    uint8_t *copy = cx__weights_alloc(w, t->bytes);
+    const uint8_t *from = t->data;
+    enum { TILE = 32 };
+    for (size_t r0 = 0; copy && r0 < rows; r0 += TILE)
+        for (size_t c0 = 0; c0 < cols; c0 += TILE)
+            for (size_t r = r0; r < rows && r < r0 + TILE; r++)
+                for (size_t c = c0; c < cols && c < c0 + TILE; c++)
+                    memcpy(copy + (r * cols + c) * size, from + (c * rows + r) * size, size);
+    return copy;
+}
+
+static bool plain(cx__weights *w, const entry *e, size_t rows, size_t cols, cx__weight *m)
+{
+    char text[128];
+    int r = e->transpose ? 1 : 0;
+    if (e->t.ndim != 2 || (size_t)e->t.shape[r] != rows || (size_t)e->t.shape[1 - r] != cols ||
+        !is_float(&e->t)) {
+        fail(w, CX_FAIL(CX_ESHAPE, "%s: tensor '%s' is %s, [%zu, %zu] of floats expected",
+                        w->where, e->name, cx__tensor_text(&e->t, text, sizeof text),
+                        r ? cols : rows, r ? rows : cols));
+        return false;
+    }
+    m->dtype = e->t.dtype;
+    m->data = r ? transposed(w, &e->t, rows, cols) : e->t.data;
+    return m->data != NULL;
+}
+
+static bool packed(cx__weights *w, const entry *e, const entry *scales, const entry *biases,
+                   size_t rows, size_t cols, cx__weight *m)
+{
+    cx_status st = cx__quant_matrix(&e->t, &scales->t, biases ? &biases->t : NULL, w->quantization,
+                                    w->where, e->name, &m->q);
+    if (st == CX_OK && (m->q.rows != rows || m->q.cols != cols))
+        st = CX_FAIL(CX_ESHAPE, "%s: tensor '%s' unpacks to [%zu, %zu], [%zu, %zu] expected",
+                     w->where, e->name, m->q.rows, m->q.cols, rows, cols);
+    if (st != CX_OK) return fail(w, st), false;
+    m->packed = true;
+    note_packing(w, &m->q);
+    return true;
+}
+
+static const cx__weight *matrix(cx__weights *w, size_t rows, size_t cols, const char *path)
+{
+    char name[272];
+    cx__weight *m = cx__weights_alloc(w, sizeof *m);
+    const entry *weight, *scales, *biases;
+    bool ok;
+    if (!m) return NULL;
+    snprintf(name, sizeof name, "%s.scales", path);
+    scales = find(w, name);
+    snprintf(name, sizeof name, "%s.biases", path);
+    biases = find(w, name);
+    snprintf(name, sizeof name, "%s.weight", path);
+    weight = find(w, name);
+    if (!weight)
+        return fail(w, CX_FAIL(CX_EFORMAT, "%s: tensor '%s' is missing", w->where, name));
+    *m = (cx__weight){.name = weight->name, .rows = rows, .cols = cols};
+    ok = scales ? packed(w, weight, scales, biases, rows, cols, m)
+                : plain(w, weight, rows, cols, m);
+    if (!ok) return NULL;
+    snprintf(name, sizeof name, "%s.bias", path);
+    m->bias = vector(w, rows, name, false);
+    return w->status == CX_OK ? m : NULL;
+}
+
+const cx__weight *cx__weight_matrix(cx__weights *w, size_t rows, size_t cols, const char *path,
+                                    ...)
+{
+    char full[256];
+    va_list args;
+    va_start(args, path);
+    vsnprintf(full, sizeof full, path, args);
+    va_end(args);
+    return matrix(w, rows, cols, full);
+}
