@@ -4,6 +4,7 @@
 #include <cortex/device.h>
 #include <cortex/model.h>
 #include <cortex/tokenizer.h>
+#include <string.h>
 
 typedef struct info_args {
     const char *model;
@@ -21,6 +22,13 @@ static const cx_opt opts[] = {
       "print one JSON object" },
     { .kind = CX_OPT_END }
 };
+
+static void print_text(const char *text)
+{
+    size_t len = strlen(text);
+    fputs(text, stdout);
+    if (len && text[len - 1] != '\n') putchar('\n');
+}
 
 static cx_status show_devices(bool json)
 {
@@ -42,7 +50,7 @@ static cx_status show_kernels(bool json)
 {
     char *text = NULL;
     CX_TRY(cx_kernels_describe(json, &text));
-    fputs(text, stdout);
+    print_text(text);
     cx_free(text);
     return CX_OK;
 }
@@ -52,7 +60,7 @@ static cx_status show_model(const info_args *a)
     char *folder = NULL, *text = NULL;
     cx_status st = cx_model_find(a->model, &folder);
     if (st == CX_OK) st = cx_model_inspect(folder, a->json, &text);
-    if (st == CX_OK) fputs(text, stdout);
+    if (st == CX_OK) print_text(text);
     cx_free(text);
     cx__free(folder);
     return st;

@@ -13,7 +13,7 @@ COMPLETIONS := bash-completion/completions/cortex zsh/site-functions/_cortex fis
 man: $(MAN) ## man pages from docs/man/*.md
 $(BUILD)/man/%.1: docs/man/%.md
 	@mkdir -p $(@D)
-	$(LOWDOWN) -s -Tman -M title=$* -M section=1 -M source='Cortex $(VERSION)' -o $@ $<
+	$(LOWDOWN) -s -Tman --out-no-smarty -M title=$* -M section=1 -M source='Cortex $(VERSION)' -o $@ $<
 $(BUILD)/cortex.pc: cortex.pc.in $(BUILD)/flags
 	sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|; s|@PKGS@|$(PKGS)|' cortex.pc.in > $@
 .PHONY: $(BUILD)/cortex.pc # PREFIX may have changed

@@ -171,6 +171,7 @@ static cx_status parse_metadata(parser *p)
     cx_metadata m;
     cx__json_event e;
     CX_TRY(cx__json_next(&p->scan, &e));
+    if (e == CX__JSON_NULL) return CX_OK; /* what MLX writes when there is none */
     if (e != CX__JSON_OBJECT) return fail_type(p, "__metadata__", "entry", "an object", e);
     for (;;) {
         CX_TRY(cx__json_next(&p->scan, &e));

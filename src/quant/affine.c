@@ -42,6 +42,13 @@ static void encode(uint8_t *q, void *scales, void *biases, const void *w, cx_dty
     cx__kernels_get()->affine_encode(q, scales, biases, w, dtype, cols, bits, group, gpu_rule);
 }
 
+/* A step is at most 2 / (codes - 1) of the largest value. One code is moved to 0, which changes the
+ * step so that the far end of the range may lose up to one step. */
+static double error_bound(int bits)
+{
+    return 2.0 / ((1 << bits) - 1);
+}
+
 static const int all_bits[] = { 2, 3, 4, 5, 6, 8, 0 };
 static const int all_groups[] = { 32, 64, 128, 0 };
 
@@ -54,4 +61,5 @@ const cx__quant_codec cx__quant_affine = {
               .has_bias = true },
     .encode = encode,
     .decode = decode,
+    .error_bound = error_bound,
 };

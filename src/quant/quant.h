@@ -16,6 +16,9 @@ typedef struct cx__quant_codec {
     cx__affine_encode_fn *encode;
     /* Row of w as `dtype`: F32, or the type of the scales. */
     void (*decode)(void *out, cx_dtype dtype, const cx__qmat *w, size_t row);
+    /* How far a value may be off at most, in units of its group's largest absolute value; besides
+     * what rounding scale and bias to their type does. */
+    double (*error_bound)(int bits);
 } cx__quant_codec;
 
 /* The packed matrix that weight, scales and biases (NULL: there are none) are. Shapes and config

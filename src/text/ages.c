@@ -22,24 +22,36 @@ static const range *find(const range *at, size_t count, uint32_t c)
     return NULL;
 }
 
-/* Letters, numbers and marks of Unicode 15.1 and 16. */
-static const range letters_16[] = {
-    { 0x1C89, 0x1C8A }, { 0xA7CB, 0xA7CD }, { 0xA7DA, 0xA7DC }, { 0x105C0, 0x105F3 },
-    { 0x10D4A, 0x10D65 }, { 0x10D6F, 0x10D85 }, { 0x10EC2, 0x10EC4 }, { 0x11380, 0x11389 },
-    { 0x1138B, 0x1138B }, { 0x1138E, 0x1138E }, { 0x11390, 0x113B5 }, { 0x113B7, 0x113B7 },
-    { 0x113D1, 0x113D1 }, { 0x113D3, 0x113D3 }, { 0x11BC0, 0x11BE0 }, { 0x13460, 0x143FA },
-    { 0x16100, 0x1611D }, { 0x16D40, 0x16D6C }, { 0x18CFF, 0x18CFF }, { 0x1E5D0, 0x1E5ED },
-    { 0x1E5F0, 0x1E5F0 }, { 0x2EBF0, 0x2EE5D },
+/* Letters, digits and marks of Unicode 15, 15.1 and 16. (U+1D2C0 to U+1D2D3 of 15 are the only
+ * numbers that are no digits.) */
+static const range cased_letters_15[] = { /* and modifier letters */
+    { 0x1C89, 0x1C8A }, { 0xA7CB, 0xA7CD }, { 0xA7DA, 0xA7DC }, { 0x10D4E, 0x10D4E },
+    { 0x10D50, 0x10D65 }, { 0x10D6F, 0x10D85 }, { 0x16D40, 0x16D42 }, { 0x16D6B, 0x16D6C },
+    { 0x1DF25, 0x1DF2A }, { 0x1E030, 0x1E06D }, { 0x1E4EB, 0x1E4EB },
 };
-static const range numbers_16[] = {
-    { 0x10D40, 0x10D49 }, { 0x116D0, 0x116E3 }, { 0x11BF0, 0x11BF9 }, { 0x16130, 0x16139 },
-    { 0x16D70, 0x16D79 }, { 0x1CCF0, 0x1CCF9 }, { 0x1E5F1, 0x1E5FA },
+static const range other_letters_15[] = {
+    { 0x105C0, 0x105F3 }, { 0x10D4A, 0x10D4D }, { 0x10D4F, 0x10D4F }, { 0x10EC2, 0x10EC4 },
+    { 0x1123F, 0x11240 }, { 0x11380, 0x11389 }, { 0x1138B, 0x1138B }, { 0x1138E, 0x1138E },
+    { 0x11390, 0x113B5 }, { 0x113B7, 0x113B7 }, { 0x113D1, 0x113D1 }, { 0x113D3, 0x113D3 },
+    { 0x11BC0, 0x11BE0 }, { 0x11F02, 0x11F02 }, { 0x11F04, 0x11F10 }, { 0x11F12, 0x11F33 },
+    { 0x1342F, 0x1342F }, { 0x13441, 0x13446 }, { 0x13460, 0x143FA }, { 0x16100, 0x1611D },
+    { 0x16D43, 0x16D6A }, { 0x18CFF, 0x18CFF }, { 0x1B132, 0x1B132 }, { 0x1B155, 0x1B155 },
+    { 0x1E4D0, 0x1E4EA }, { 0x1E5D0, 0x1E5ED }, { 0x1E5F0, 0x1E5F0 }, { 0x2B739, 0x2B739 },
+    { 0x2EBF0, 0x2EE5D }, { 0x31350, 0x323AF },
 };
-static const range marks_16[] = {
-    { 0x0897, 0x0897 }, { 0x10D69, 0x10D6D }, { 0x10EFC, 0x10EFC }, { 0x113B8, 0x113C0 },
-    { 0x113C2, 0x113C2 }, { 0x113C5, 0x113C5 }, { 0x113C7, 0x113CA }, { 0x113CC, 0x113D0 },
-    { 0x113D2, 0x113D2 }, { 0x113E1, 0x113E2 }, { 0x11F5A, 0x11F5A }, { 0x1611E, 0x1612F },
-    { 0x1E5EE, 0x1E5EF },
+static const range digits_15[] = {
+    { 0x10D40, 0x10D49 }, { 0x116D0, 0x116E3 }, { 0x11BF0, 0x11BF9 }, { 0x11F50, 0x11F59 },
+    { 0x16130, 0x16139 }, { 0x16D70, 0x16D79 }, { 0x1CCF0, 0x1CCF9 }, { 0x1E4F0, 0x1E4F9 },
+    { 0x1E5F1, 0x1E5FA },
+};
+static const range other_numbers_15[] = { { 0x1D2C0, 0x1D2D3 } };
+static const range marks_15[] = {
+    { 0x0897, 0x0897 }, { 0x0CF3, 0x0CF3 }, { 0x0ECE, 0x0ECE }, { 0x10D69, 0x10D6D },
+    { 0x10EFC, 0x10EFF }, { 0x11241, 0x11241 }, { 0x113B8, 0x113C0 }, { 0x113C2, 0x113C2 },
+    { 0x113C5, 0x113C5 }, { 0x113C7, 0x113CA }, { 0x113CC, 0x113D0 }, { 0x113D2, 0x113D2 },
+    { 0x113E1, 0x113E2 }, { 0x11F00, 0x11F01 }, { 0x11F03, 0x11F03 }, { 0x11F34, 0x11F3A },
+    { 0x11F3E, 0x11F42 }, { 0x11F5A, 0x11F5A }, { 0x13440, 0x13440 }, { 0x13447, 0x13455 },
+    { 0x1611E, 0x1612F }, { 0x1E08F, 0x1E08F }, { 0x1E4EC, 0x1E4EF }, { 0x1E5EE, 0x1E5EF },
 };
 
 /* Marks and characters with a decomposition that are younger than Unicode 9. */
@@ -87,12 +99,29 @@ static const range punctuation_9[] = {
 
 #define FIND(table, c) (find(table, sizeof table / sizeof *table, c) != NULL)
 
-char cx__age_class_16(uint32_t c)
+char cx__age_class_15(uint32_t c)
 {
     if (c < 0x897) return 0;
-    if (FIND(letters_16, c)) return 'L';
-    if (FIND(numbers_16, c)) return 'N';
-    return FIND(marks_16, c) ? 'M' : 0;
+    if (FIND(cased_letters_15, c) || FIND(other_letters_15, c)) return 'L';
+    if (FIND(digits_15, c) || FIND(other_numbers_15, c)) return 'N';
+    return FIND(marks_15, c) ? 'M' : 0;
+}
+
+static void put_ranges(cx__buf *out, const range *at, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        cx__buf_printf(out, "\\x{%X}-\\x{%X}", (unsigned)at[i].first, (unsigned)at[i].last);
+}
+
+#define PUT(table) put_ranges(out, table, sizeof table / sizeof *table)
+
+void cx__age_put_15(cx__buf *out, const char *name)
+{
+    if (strcmp(name, "L") == 0) PUT(cased_letters_15);
+    if (strcmp(name, "L") == 0 || strcmp(name, "Lo") == 0) PUT(other_letters_15);
+    if (strcmp(name, "N") == 0 || strcmp(name, "Nd") == 0) PUT(digits_15);
+    if (strcmp(name, "N") == 0 || strcmp(name, "No") == 0) PUT(other_numbers_15);
+    if (strcmp(name, "M") == 0) PUT(marks_15);
 }
 
 bool cx__age_normal_after_9(uint32_t c)

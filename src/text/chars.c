@@ -8,7 +8,7 @@ static char major(uint32_t c)
 {
     static const char of[] = "CLLLLLMMMNNNPPPPPPPSSSSZZZCCCC"; /* by utf8proc_category_t */
     utf8proc_category_t k = utf8proc_category((utf8proc_int32_t)c);
-    char newer = k == UTF8PROC_CATEGORY_CN ? cx__age_class_16(c) : 0;
+    char newer = k == UTF8PROC_CATEGORY_CN ? cx__age_class_15(c) : 0;
     return newer ? newer : of[k];
 }
 
@@ -49,7 +49,7 @@ bool cx__char_word(uint32_t c)
 {
     utf8proc_category_t k = utf8proc_category((utf8proc_int32_t)c);
     if (k >= UTF8PROC_CATEGORY_LU && k <= UTF8PROC_CATEGORY_NL) return true; /* L, M, Nd, Nl */
-    if (k == UTF8PROC_CATEGORY_CN) return cx__age_class_16(c) != 0;
+    if (k == UTF8PROC_CATEGORY_CN) return cx__age_class_15(c) != 0;
     return k == UTF8PROC_CATEGORY_PC || c == 0x200C || c == 0x200D || enclosed_letter(c);
 }
 

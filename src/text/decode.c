@@ -56,7 +56,8 @@ static cx_status emit_bytes(cx__decoding *d, size_t stage, bool final)
         return cx__text_nomem("decoded text");
     memmove(s->bytes.data, s->bytes.data + used, s->bytes.len - used);
     s->bytes.len -= used;
-    return s->text.len || final ? emit(d, stage + 1, s->text.data, s->text.len, final) : CX_OK;
+    if (s->text.len == 0 && !final) return CX_OK;
+    return emit(d, stage + 1, s->text.len ? s->text.data : "", s->text.len, final);
 }
 
 static cx_status byte_level(const cx__step *step, cx__decoding *d, size_t stage, const char *data,
@@ -269,9 +270,11 @@ static cx_status bpe_init(const json_t *o, const char *where, cx__step *step)
 static cx_status bpe_flush(const cx__step *step, cx__decoding *d, size_t stage, const char *space)
 {
     cx__stage *s = &d->stages[stage];
-    const char *p = s->bytes.data, *end = p + s->bytes.len;
+    const char *p, *end;
     if (!s->some) return CX_OK;
     cx__buf_clear(&s->text);
+    p = s->bytes.data;
+    end = p + s->bytes.len;
     while (p < end) {
         const char *hit = step->len ? memmem(p, (size_t)(end - p), step->text, step->len) : NULL;
         cx__buf_append(&s->text, p, (size_t)((hit ? hit : end) - p));

@@ -219,6 +219,7 @@ enum {
     J_IS_ASCII
 };
 bool cx__jstr_all(jctx *c, jstr *s, int what); /* str.isalpha() and so on */
+size_t cx__jsearch(const char *p, size_t len, const char *sub, size_t sub_len); /* costs nothing */
 /* What a search costs, in bytes: a needle that nearly fits everywhere is slow to search for. */
 static inline size_t cx__jfind_cost(size_t len, size_t sub_len)
 {

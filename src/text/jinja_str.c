@@ -186,12 +186,12 @@ static jval str_rindex(jrun *r, jval v, const jval *a)
 /* Next occurrence of sub at or after byte `at`. The step pays for what is skipped, not for all. */
 static size_t next_sub(jrun *r, const jstr *s, size_t at, const jstr *sub)
 {
-    const char *p;
     size_t to;
     if (r->c.status != CX_OK || at > s->len) return SIZE_MAX;
-    p = sub->len && s->len > at ? memmem(s->p + at, s->len - at, sub->p, sub->len) : NULL;
-    to = p ? (size_t)(p - s->p) : SIZE_MAX;
-    return cx__jstep_bytes(&r->c, cx__jfind_cost((p ? to : s->len) - at, sub->len)) ? to : SIZE_MAX;
+    to = cx__jsearch(s->p + at, s->len - at, sub->p, sub->len);
+    if (!cx__jstep_bytes(&r->c, cx__jfind_cost(to == SIZE_MAX ? s->len - at : to, sub->len)))
+        return SIZE_MAX;
+    return to == SIZE_MAX ? to : at + to;
 }
 
 static jval str_count(jrun *r, jval v, const jval *a)

@@ -135,13 +135,26 @@ jval cx__jstr_slice(jctx *c, jval s, size_t begin, size_t end)
     return cx__jstr_markup(c, out, s.s->markup);
 }
 
+/* In windows that grow, so that the cost follows what is passed over and not what is left, even
+ * where memmem looks at all of its range first (sanitizers). SIZE_MAX: absent. */
+size_t cx__jsearch(const char *p, size_t len, const char *sub, size_t sub_len)
+{
+    size_t at = 0, window = 256;
+    if (!sub_len) return 0;
+    while (len - at >= sub_len) {
+        size_t n = len - at - sub_len < window ? len - at : window + sub_len;
+        const char *hit = memmem(p + at, n, sub, sub_len);
+        if (hit) return (size_t)(hit - p);
+        at += n - sub_len + 1;
+        window *= 4;
+    }
+    return SIZE_MAX;
+}
+
 size_t cx__jfind(jctx *c, const char *p, size_t len, const char *sub, size_t sub_len)
 {
-    const char *at;
     if (!cx__jstep_bytes(c, cx__jfind_cost(len, sub_len))) return SIZE_MAX;
-    if (!sub_len) return 0;
-    at = len ? memmem(p, len, sub, sub_len) : NULL;
-    return at ? (size_t)(at - p) : SIZE_MAX;
+    return cx__jsearch(p, len, sub, sub_len);
 }
 
 /* Compares at most len * sub_len bytes, for which the caller's fuel pays. */

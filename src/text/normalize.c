@@ -3,11 +3,11 @@
 #include "text/parts.h"
 #include <utf8proc.h>
 
-/* The result is in n->other: makes it the text. */
+/* The result is in n->other: makes it the text, which is never NULL, though it may be empty. */
 static cx_status done(cx__norm *n)
 {
     cx__buf swap = n->text;
-    if (n->other.failed) return cx__text_nomem("normalized text");
+    if (!cx__buf_puts(&n->other, "")) return cx__text_nomem("normalized text");
     n->text = n->other;
     n->other = swap;
     return CX_OK;

@@ -30,7 +30,9 @@ typedef enum cx__class { CX__OTHER, CX__LETTER, CX__NUMBER, CX__SPACE } cx__clas
 cx__class cx__char_class(uint32_t c);
 
 /* ---- ages.c: code points that only some versions of Unicode know ---- */
-char cx__age_class_16(uint32_t c);       /* 'L' 'M' 'N': of Unicode 15.1 or 16; else 0 */
+char cx__age_class_15(uint32_t c);       /* 'L' 'M' 'N': of Unicode 15, 15.1 or 16; else 0 */
+/* Appends what Unicode 15 to 16 added to category L, Lo, N, Nd, No or M, as members of a class. */
+void cx__age_put_15(cx__buf *out, const char *name);
 bool cx__age_normal_after_9(uint32_t c); /* a mark or decomposable character after Unicode 9 */
 bool cx__age_punct_after_8(uint32_t c);
 

@@ -33,6 +33,7 @@ static void take_spans(cx__pieces *p)
     p->next_cap = cap;
 }
 
+/* p->other becomes p->text. */
 static void take_text(cx__pieces *p)
 {
     cx__buf swap = p->text;

@@ -5,6 +5,9 @@
  * Source: Oniguruma doc/RE and doc/SYNTAX.md. Compared with it by tests/oracle/tokenizers.py. */
 #include "text/parts.h"
 
+/* \w by itself also takes the Latin-1 fractions and superscripts; in brackets it does not. */
+#define LATIN_1_WORDS "\\xB2\\xB3\\xB9\\xBC-\\xBE"
+
 enum { DEPTH_MAX = 128, REPEAT_MAX = 65535, REPEAT_MANY = 16 };
 
 /* Inside brackets. White_Space; its complement; Oniguruma's Word. */
@@ -14,7 +17,7 @@ static const char no_space_set[] =
     "\\x00-\\x08\\x0E-\\x1F\\x21-\\x84\\x86-\\x9F\\xA1-\\x{167F}\\x{1681}-\\x{1FFF}"
     "\\x{200B}-\\x{2027}\\x{202A}-\\x{202E}\\x{2030}-\\x{205E}\\x{2060}-\\x{2FFF}"
     "\\x{3001}-\\x{10FFFF}";
-static const char word_set[] = "\\xB2\\xB3\\xB9\\xBC-\\xBE\\p{L}\\p{M}\\p{Nd}\\p{Nl}\\p{Pc}\\x{24B6}-\\x{24E9}"
+static const char word_base[] = "\\p{L}\\p{M}\\p{Nd}\\p{Nl}\\p{Pc}\\x{24B6}-\\x{24E9}"
                                "\\x{1F130}-\\x{1F149}\\x{1F150}-\\x{1F169}\\x{1F170}-\\x{1F189}";
 
 typedef struct group {
@@ -29,6 +32,7 @@ typedef struct reader {
     size_t len, at;
     const char *where;
     cx__buf *out;
+    cx__buf words; /* Oniguruma's Word, inside brackets */
     group stack[DEPTH_MAX];
     int depth;
     size_t atom;          /* start of the last atom in the output, SIZE_MAX: none */
@@ -146,6 +150,7 @@ static cx_status property(reader *r)
     bool negated = peek(r, 0) == 'P';
     size_t start, n;
     const char *name, *shorter = NULL;
+    char plain[40];
     r->at++;
     if (peek(r, 0) != '{') return refuse(r, "expected '{' after \\p");
     r->at++;
@@ -163,8 +168,9 @@ static cx_status property(reader *r)
     n = r->at++ - start;
     for (size_t i = 0; i < sizeof longer / sizeof *longer; i++)
         if (strlen(longer[i][0]) == n && !strncasecmp(name, longer[i][0], n)) shorter = longer[i][1];
-    if (shorter) cx__buf_printf(r->out, "\\%c{%s}", negated ? 'P' : 'p', shorter);
-    else cx__buf_printf(r->out, "\\%c{%.*s}", negated ? 'P' : 'p', (int)n, name);
+    if (!shorter) shorter = snprintf(plain, sizeof plain, "%.*s", (int)n, name) < 40 ? plain : "";
+    cx__buf_printf(r->out, "\\%c{%s}", negated ? 'P' : 'p', shorter);
+    if (!negated) cx__age_put_15(r->out, shorter);
     return CX_OK;
 }
 
@@ -174,11 +180,14 @@ static cx_status set_escape(reader *r, bool *found)
     int k = peek(r, 0);
     *found = true;
     switch (k) {
-    case 'd': put(r, "\\p{Nd}"); break;
+    case 'd':
+        put(r, "\\p{Nd}");
+        cx__age_put_15(r->out, "Nd");
+        break;
     case 'D': put(r, "\\P{Nd}"); break;
     case 's': put(r, space_set); break;
     case 'S': put(r, no_space_set); break;
-    case 'w': put(r, word_set); break;
+    case 'w': put(r, r->words.data); break;
     case 'h': put(r, "0-9A-Fa-f"); break;
     case 'p':
     case 'P': return property(r);
@@ -208,16 +217,19 @@ static cx_status escape(reader *r)
     CX_TRY(char_escape(r, &c, &found));
     if (found) return put_char(r, c), CX_OK;
     if (k >= '0' && k <= '9') return back_reference(r);
-    if (k == 'W' || k == 'H') {
+    if (k == 'w' || k == 'W' || k == 'H') {
         r->at++;
-        cx__buf_printf(r->out, "[^%s]", k == 'W' ? word_set : "0-9A-Fa-f");
+        cx__buf_printf(r->out, k == 'w' ? "[%s%s]" : "[^%s%s]",
+                       k == 'H' ? "0-9A-Fa-f" : LATIN_1_WORDS, k == 'H' ? "" : r->words.data);
         return CX_OK;
     }
     if (k == 'b' || k == 'B') {
+        const char *word = r->words.data, *latin = LATIN_1_WORDS;
         r->at++;
-        cx__buf_printf(r->out, k == 'b' ? "(?:(?<=[%s])(?![%s])|(?<![%s])(?=[%s]))"
-                                        : "(?:(?<=[%s])(?=[%s])|(?<![%s])(?![%s]))",
-                       word_set, word_set, word_set, word_set);
+        cx__buf_printf(r->out,
+                       k == 'b' ? "(?:(?<=[%s%s])(?![%s%s])|(?<![%s%s])(?=[%s%s]))"
+                                : "(?:(?<=[%s%s])(?=[%s%s])|(?<![%s%s])(?![%s%s]))",
+                       latin, word, latin, word, latin, word, latin, word);
         return CX_OK;
     }
     if (strchr("AzZGRX", k)) {
@@ -235,12 +247,12 @@ static cx_status escape(reader *r)
 
 static cx_status posix_set(reader *r)
 {
-    static const char *const sets[][2] = {
-        { "digit", "\\p{Nd}" }, { "space", space_set }, { "word", word_set },
-        { "alpha", "\\p{L}\\p{Nl}\\p{M}" }, { "alnum", "\\p{L}\\p{Nl}\\p{M}\\p{Nd}" },
+    const char *const sets[][2] = {
+        { "digit", "\\p{Nd}" }, { "space", space_set }, { "word", r->words.data },
+        { "alpha", "\\p{Alphabetic}" }, { "alnum", "\\p{Alphabetic}\\p{Nd}" },
         { "lower", "\\p{Ll}" }, { "upper", "\\p{Lu}" }, { "cntrl", "\\p{Cc}" },
         { "xdigit", "0-9A-Fa-f" }, { "blank", "\\x09\\p{Zs}" },
-        { "punct", "\\p{P}$+<=>^`|~" }, { "ascii", "\\x00-\\x7F" },
+        { "punct", "\\p{P}\\p{S}" }, { "ascii", "\\x00-\\x7F" },
     };
     for (size_t i = 0; i < sizeof sets / sizeof *sets; i++) {
         char name[16];
@@ -331,6 +343,7 @@ static cx_status class_part(reader *r, bool *more)
             CX_TRY(class_member(r));
         }
     }
+    if (r->out->failed) return cx__text_nomem("a pattern");
     if (r->out->len == open + 1 + negated) return bad(r, "an empty class");
     put(r, "]");
     return CX_OK;
@@ -567,10 +580,17 @@ cx_status cx__regex_translate(const char *pattern, size_t len, const char *where
     if (!r) return CX_FAIL(CX_ENOMEM, "%s: pattern", where);
     *r = (reader){ .s = pattern, .len = len, .where = where, .out = out, .atom = SIZE_MAX };
     r->depth = 1; /* the whole pattern */
+    r->words.max = 1 << 16;
+    cx__buf_puts(&r->words, word_base);
+    cx__age_put_15(&r->words, "L");
+    cx__age_put_15(&r->words, "M");
+    cx__age_put_15(&r->words, "Nd");
+    if (r->words.failed) st = CX_FAIL(CX_ENOMEM, "%s: pattern", where);
     while (st == CX_OK && r->at < len) st = one(r);
     if (st == CX_OK && r->depth > 1) st = bad(r, "'(' without ')'");
     if (st == CX_OK) close_extra(r);
     if (st == CX_OK && out->failed) st = CX_FAIL(CX_ENOMEM, "%s: pattern", where);
+    cx__buf_free(&r->words);
     cx__free(r);
     return st;
 }

@@ -94,15 +94,15 @@ cx_status cx_tokenizer_encode(const cx_tokenizer *t, const char *text, size_t le
     encoding e = { .t = t };
     cx__buf clean = { .max = 3 * CX__TEXT_MAX };
     size_t used;
-    cx_status st;
+    cx_status st = CX_OK;
     if (len > CX__TEXT_MAX)
         return CX_FAIL(CX_ELIMIT, "text of %zu bytes, at most %zu", len, CX__TEXT_MAX);
     if (cx__utf8_bad(text, len) < len) {
-        if (!cx__utf8_lossy(&clean, text, len, true, &used)) return cx__buf_free(&clean), cx__text_nomem("text");
+        if (!cx__utf8_lossy(&clean, text, len, true, &used)) st = cx__text_nomem("text");
         text = clean.data;
         len = clean.len;
     }
-    st = encode(&e, text, len, add_special);
+    if (st == CX_OK) st = encode(&e, text, len, add_special);
     if (st == CX_OK && !e.ids.at && !(e.ids.at = cx__alloc(sizeof *e.ids.at)))
         st = cx__text_nomem("ids");
     if (st == CX_OK) {

@@ -66,15 +66,15 @@ static cx_status read_model_member(loader *l)
         return CX_OK;
     }
     CX_TRY(cx__scan_skip(&l->scan, &raw, &len));
-    cx__buf_printf(&l->model, "%s\"%.*s\":", l->model.len > 1 ? "," : "", (int)key_len, key);
-    if (!cx__buf_append(&l->model, raw, len))
+    if (len > MODEL_MAX || key_len > MODEL_MAX || l->model.len + key_len + len > MODEL_MAX)
         return CX_FAIL(CX_ELIMIT, "%s: model: options of more than %d bytes", l->where, MODEL_MAX);
-    return CX_OK;
+    cx__buf_printf(&l->model, "%s\"%.*s\":", l->model.len > 1 ? "," : "", (int)key_len, key);
+    return cx__buf_append(&l->model, raw, len) ? CX_OK : CX_FAIL(CX_ENOMEM, "%s: model", l->where);
 }
 
 static cx_status read_model(loader *l)
 {
-    l->model.max = MODEL_MAX;
+    l->model.max = MODEL_MAX + 64; /* punctuation */
     cx__buf_puts(&l->model, "{");
     CX_TRY(cx__scan_expect(&l->scan, '{'));
     if (!cx__scan_take(&l->scan, '}')) {

@@ -338,6 +338,7 @@ int main(int argc, char **argv)
     unsigned native = cx__cpu_isa(), isa = 0;
     setvbuf(stdout, NULL, _IOLBF, 0);
     parse(&t, argc, argv);
+    if (t.threads < 1 || t.threads > 64) die("--threads: 1 to 64");
     qsort(checks, check_count, sizeof *checks, by_name);
     catch_crashes();
     if (!t.list) printf("seed %llu\n", (unsigned long long)t.seed);

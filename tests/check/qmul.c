@@ -92,6 +92,59 @@ static bench bench_new(check *t, int bits, size_t rows, size_t cols, size_t rows
     return b;
 }
 
+/* ---- The machine's roofs, measured by the same number of threads ---- */
+
+typedef struct roof {
+    const uint8_t *data;
+    size_t bytes, rounds;
+    int pattern; /* -1: the integer peak */
+} roof;
+
+static void *run_roof(void *arg)
+{
+    const roof *r = arg;
+    int32_t sink = 0;
+    if (r->pattern < 0)
+        cx__kernels_get()->roof_int8(r->rounds, &sink);
+    else
+        sink = (int32_t)cx__kernels_get()->roof_read(r->data, r->bytes, r->pattern);
+    return (void *)(intptr_t)(sink & 1);
+}
+
+/* Best time of some runs on all threads. */
+static double roof_seconds(check *t, const uint8_t *data, size_t bytes, int pattern)
+{
+    double best = 1e9;
+    int n = check_threads(t);
+    for (int run = 0; run < 4; run++) {
+        pthread_t ids[MAX_THREADS];
+        roof jobs[MAX_THREADS];
+        double start = cx__now();
+        for (int i = 0; i < n; i++) {
+            jobs[i] = (roof){data + bytes / (size_t)n * (size_t)i, bytes / (size_t)n, 1 << 20,
+                             pattern};
+            pthread_create(&ids[i], NULL, run_roof, &jobs[i]);
+        }
+        for (int i = 0; i < n; i++) pthread_join(ids[i], NULL);
+        if (cx__now() - start < best) best = cx__now() - start;
+    }
+    return best;
+}
+
+static void print_roofs(check *t, const uint8_t *data, size_t bytes)
+{
+    double read = 1e9, ops;
+    int32_t sink = 0;
+    if (!cx__kernels_get()->roof_read || !cx__kernels_get()->roof_int8) return;
+    for (int p = 0; p < CX__ROOF_PATTERNS; p++) {
+        double time = roof_seconds(t, data, bytes, p);
+        if (time < read) read = time;
+    }
+    ops = (double)cx__kernels_get()->roof_int8(1 << 20, &sink) * check_threads(t);
+    printf("  %-24s %-36s %9.2f GB/s, %.2f GOPS\n", "roofs", "read, int8",
+           1e-9 * (double)bytes / read, 1e-9 * ops / roof_seconds(t, data, bytes, -1));
+}
+
 void qmul_bench(check *t, int bits, cx__qgemv_fn *fn, const size_t *rows_x)
 {
     static const size_t shape[][3] = {
@@ -103,6 +156,7 @@ void qmul_bench(check *t, int bits, cx__qgemv_fn *fn, const size_t *rows_x)
             check_case(t, "%zu x %zux%zu, %zu rows, %d threads", b.count, shape[s][0], shape[s][1],
                        *m, check_threads(t));
             double bytes = (double)(b.count * (b.w.rows * row_bytes(&b) + 2 * scale_bytes(&b)));
+            if (!s && m == rows_x) print_roofs(t, b.map, (size_t)bytes);
             CHECK_BENCH(t, bytes * 1e-9, "GB/s", run_threads(&b));
             bench_free(&b);
         }
@@ -117,6 +171,7 @@ void qmul_bench_gemm(check *t, int bits, cx__qgemv_fn *fn)
         check_case(t, "%db %zux%zu, %zu rows, %d threads", bits, shape[s][0], shape[s][1],
                    shape[s][2], check_threads(t));
         double ops = 2.0 * (double)(shape[s][0] * shape[s][1] * shape[s][2]);
+        if (!s) print_roofs(t, b.map, b.w.rows * row_bytes(&b));
         CHECK_BENCH(t, ops * 1e-9, "GOPS", run_threads(&b));
         bench_free(&b);
     }

@@ -1,12 +1,12 @@
 /* Chat templates: parse and render. The input is template text, a NUL, and JSON variables; without
  * a NUL there are fixed variables. */
 #include <cortex/template.h>
+#include <cortex/tokenizer.h> /* cx_free */
 
 #include <stdlib.h>
 #include <string.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-void cx_free(void *p);
 
 static const char fixed[] =
     "{\"messages\": [{\"role\": \"user\", \"content\": \"H\\u00e4llo <b>\"}, {\"role\": "

@@ -2,9 +2,9 @@
  * which says how the GPU rule's bytes came about. */
 #include "unit.h"
 
-#include "kernels/kernels.h"
+#include "quant/modes.h"
 #include <cortex/file.h>
-#include <cortex/quant.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -221,4 +221,65 @@ TEST(quant, refuses_what_cannot_be_unpacked)
     CHECK_INT(cx_dequantize(&q, &s, &b, NULL, CX_F32, out), CX_ETYPE);
     q.dtype = CX_I32;
     CHECK_INT(cx_dequantize(&q, &s, &s, NULL, CX_F32, out), CX_ETYPE);
+}
+
+/* Rows of one group size each: random, of one sign, with an outlier, constant. */
+static void fill(void *w, cx_dtype dtype, size_t n)
+{
+    uint32_t state = 12345;
+    for (size_t i = 0; i < n; i++) {
+        state = state * 1664525 + 1013904223;
+        float f = (float)(int32_t)state * 0x1p-31f;
+        if (i / 128 == 1) f = fabsf(f) + 0.25f;
+        if (i / 128 == 2) f = -fabsf(f) - 0.25f;
+        if (i / 128 == 3 && i % 32 == 5) f = 90;
+        if (i / 128 == 4) f = -0.7f;
+        uint16_t h = dtype == CX_F16 ? cx__f32_to_f16(f) : cx__f32_to_bf16(f);
+        if (dtype == CX_F32) memcpy((uint8_t *)w + 4 * i, &f, 4);
+        else memcpy((uint8_t *)w + 2 * i, &h, 2);
+    }
+}
+
+enum { ROWS = 6, COLS = 128 };
+
+static void check_bound(const cx_quant_spec *spec, cx_dtype dtype)
+{
+    uint8_t data[ROWS * COLS * 4], q[ROWS * COLS], s[ROWS * 64], b[ROWS * 64];
+    float back[ROWS * COLS];
+    size_t words = COLS / 32 * (size_t)spec->bits, per_row = COLS / (size_t)spec->group;
+    cx_tensor w = matrix(dtype, ROWS, COLS, data);
+    cx_quant_size size;
+    fill(data, dtype, ROWS * COLS);
+    CHECK_OK(cx_quant_bytes(&w, spec, &size));
+    CHECK_OK(cx_quantize(&w, spec, q, s, b));
+    cx_tensor packed = matrix(CX_U32, ROWS, (int64_t)words, q);
+    cx_tensor scales = matrix(size.scale_dtype, ROWS, (int64_t)per_row, s), biases = scales;
+    biases.data = b;
+    CHECK_OK(cx_dequantize(&packed, &scales, &biases, spec, CX_F32, back));
+    double rounding = dtype == CX_F32 ? 0x1p-21 : dtype == CX_F16 ? 0x1p-9 : 0x1p-6;
+    double bound = cx__quant_codec_find(spec->mode->name)->error_bound(spec->bits) + rounding;
+    for (size_t i = 0; i < ROWS * COLS; i++) {
+        size_t first = i / (size_t)spec->group * (size_t)spec->group;
+        double largest = 0;
+        for (size_t j = first; j < first + (size_t)spec->group; j++)
+            largest = fmax(largest, fabs((double)cx__tensor_f32(&w, j)));
+        double off = fabs((double)back[i] - (double)cx__tensor_f32(&w, i));
+        if (!(off <= bound * largest))
+            fail_msg("%s %d bits, group %d, value %zu: off by %g of %g", spec->mode->name,
+                     spec->bits, spec->group, i, off, largest);
+    }
+}
+
+TEST(quant, every_mode_comes_back_within_its_bound)
+{
+    static const cx_dtype dtypes[] = { CX_F32, CX_F16, CX_BF16 };
+    for (size_t i = 0; i < cx_quant_mode_count(); i++) {
+        const cx_quant_mode *m = cx_quant_mode_at(i);
+        for (const int *b = m->bits; *b; b++)
+            for (const int *g = m->groups; *g; g++)
+                for (int d = 0; d < 6; d++)
+                    check_bound(
+                        &(cx_quant_spec){ .mode = m, .bits = *b, .group = *g, .cpu_rule = d % 2 },
+                        dtypes[d / 2]);
+    }
 }

@@ -258,6 +258,18 @@ TEST(safetensors, links_out_of_the_folder_are_refused)
     cx__free(target);
 }
 
+/* "model-private" begins with "model", but is another folder. */
+TEST(safetensors, links_to_a_folder_with_a_longer_name_are_refused)
+{
+    char *dir = cx__path_join(unit_dir(), "model"), *other = cx__format("%s-private", dir);
+    CHECK_INT(mkdir(dir, 0700) || mkdir(other, 0700), 0);
+    put_shard(other, "x.safetensors", "a", 1);
+    link_to(dir, "model.safetensors", "../model-private/x.safetensors");
+    refuse(dir, CX_EFORMAT, "a link that leads out of its folder");
+    cx__free(dir);
+    cx__free(other);
+}
+
 /* NAME/snapshots/REVISION/model.safetensors -> ../../blobs/HASH */
 TEST(safetensors, links_of_a_hub_cache_are_followed)
 {
@@ -302,6 +314,35 @@ TEST(safetensors, file_cut_while_open_gives_zeros_and_an_error)
     CHECK_INT(cx_tensors_check(t), CX_EIO);
     CHECK_HAS(cx_error(), path);
     cx_tensors_close(t);
+}
+
+#define LONG 8000
+static const char *cut_path;
+static bool cut_now(size_t size)
+{
+    if (size > LONG && truncate(cut_path, 0) != 0) abort();
+    return false;
+}
+
+/* The memory for a long header is asked for between mapping and parsing. */
+TEST(safetensors, file_cut_while_its_header_is_read_is_an_io_error)
+{
+    char header[LONG + 100];
+    cx_tensors *t = NULL;
+    size_t len = (size_t)sprintf(header, "{\"__metadata__\":{\"k\":\"");
+    memset(header + len, 'x', LONG);
+    strcpy(header + len + LONG, "\"}}");
+    st_bytes b = st_text(header, 0);
+    cut_path = unit_file("m.safetensors", b.data, b.len);
+    CHECK_OK(cx_tensors_open(cut_path, &t));
+    cx_tensors_close(t);
+    t = NULL;
+    cx__alloc_fault_set(cut_now);
+    CHECK_INT(cx_tensors_open(cut_path, &t), CX_EIO);
+    cx__alloc_fault_set(NULL);
+    CHECK_HAS(cx_error(), cut_path);
+    CHECK(t == NULL);
+    free(b.data);
 }
 
 TEST(safetensors, real_checkpoint_is_read)

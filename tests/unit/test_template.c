@@ -4,10 +4,10 @@
 
 #include "base/base.h"
 #include <cortex/template.h>
+#include <cortex/tokenizer.h> /* cx_free */
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-void cx_free(void *p);
 
 enum { NOW = 1721995200 }; /* 2024-07-26 12:00 UTC: the oracle's clock */
 
@@ -221,6 +221,37 @@ TEST(template, renders_again_from_the_same_parse)
         CHECK_OK(cx_template_render(t, "{\"x\": 1}", 8, NOW, &out, &len));
         CHECK_STR(out, "22");
         cx_free(out);
+    }
+    cx_template_free(t);
+}
+
+static void *render_often(void *arg)
+{
+    const cx_template *t = arg;
+    for (int i = 0; i < 50; i++) {
+        char *out = NULL;
+        size_t len;
+        cx_status st = cx_template_render(t, "{\"d\": {\"key\": \"v\"}}", 19, NOW, &out, &len);
+        bool same = st == CX_OK && strcmp(out, "v\xc3\xa9x 3 [1, 'key'] \xc3\xa9") == 0;
+        cx_free(out);
+        if (!same) return arg;
+    }
+    return NULL;
+}
+
+/* Under the thread sanitizer this also shows that rendering writes nothing to the template. */
+TEST(template, one_parse_serves_many_threads)
+{
+    const char *text = "{% macro m(a) %}{{ a['key'] ~ '\xc3\xa9x' }}{% endmacro %}{{ m(d) }} "
+                       "{{ '\xc3\xa9x1'|length }} {{ [1, 'key'] }} {{ '\xc3\xa9' }}";
+    pthread_t threads[4];
+    cx_template *t = NULL;
+    void *bad;
+    CHECK_OK(cx_template_parse("t", text, strlen(text), &t));
+    for (int i = 0; i < 4; i++) CHECK_INT(pthread_create(&threads[i], NULL, render_often, t), 0);
+    for (int i = 0; i < 4; i++) {
+        CHECK_INT(pthread_join(threads[i], &bad), 0);
+        CHECK(bad == NULL);
     }
     cx_template_free(t);
 }

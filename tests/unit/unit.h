@@ -10,17 +10,18 @@
 #include <string.h>
 
 #include <cmocka.h>
+#undef skip /* cmocka's macro; a common name. unit_skip is ours */
 #include <cortex/status.h>
 
 void unit_register(const char *module, const char *claim, void (*run)(void **));
 
 #define TEST(module, claim)                                                                        \
-    static void test_##module##_##claim(void **state);                                             \
+    static void test_##module##_##claim(void **unit_state);                                             \
     __attribute__((constructor)) static void register_##module##_##claim(void)                     \
     {                                                                                              \
         unit_register(#module, #claim, test_##module##_##claim);                                   \
     }                                                                                              \
-    static void test_##module##_##claim(void **state __attribute__((unused)))
+    static void test_##module##_##claim(void **unit_state __attribute__((unused)))
 
 #define CHECK(cond) assert_true(cond)
 #define CHECK_INT(got, want) assert_int_equal(got, want)

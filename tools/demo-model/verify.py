@@ -3,12 +3,15 @@
 
     verify.py --model MODEL_DIR [--tokens 220]
 
-Prints samples to read, and figures: share of repeated 8-grams (a loop would be near 1), end reached, held name.
+Prints samples to read, and figures: share of repeated 8-grams (a loop would be near 1) and
+how many texts came to their own end within --tokens.
 """
 import argparse
 
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from tokenizer import END, PAD
 
 PROMPTS = ["Once upon a time", "One day", "There was a little", "Once upon a time, there was a little dragon named Ember",
            "Lily and Tom were", "It was a cold winter morning", "The little train", "Xander was a boy who loved",
@@ -33,11 +36,17 @@ def repeated(ids, n=8):
     return 1 - len(set(grams)) / max(1, len(grams))
 
 
-def write(model, tok, ids, tokens, temp):
+def write(model, tok, prompts, tokens, temp):
+    """Continue all prompts (lists of ids) in one batch, padded on the left."""
+    width = max(map(len, prompts))
+    ids = torch.tensor([[PAD] * (width - len(p)) + p for p in prompts])
+    mask = torch.tensor([[0] * (width - len(p)) + [1] * len(p) for p in prompts])
     sampling = dict(do_sample=True, temperature=temp, top_p=0.95) if temp else dict(do_sample=False)
-    out = model.generate(ids, attention_mask=torch.ones_like(ids), max_new_tokens=tokens, pad_token_id=0, **sampling)
-    new = out[0, ids.shape[1]:].tolist()
-    return tok.decode(new, skip_special_tokens=True), new
+    out = model.generate(ids, attention_mask=mask, max_new_tokens=tokens, pad_token_id=PAD, **sampling)
+    for row in out[:, width:].tolist():
+        ended = END in row
+        row = row[:row.index(END)] if ended else row
+        yield tok.decode(row, skip_special_tokens=True), row, ended
 
 
 def main():
@@ -52,20 +61,17 @@ def main():
         model = AutoModelForCausalLM.from_pretrained(args.model, dtype=torch.float32).eval()
         if label == "4-bit":
             round4(model)
-        worst, ended, count = 0.0, 0, 0
+        worst, stopped, count = 0.0, 0, 0
+        ids = [tok(p).input_ids for p in PROMPTS]
+        ids += [tok(tok.apply_chat_template([dict(role="user", content=m)], add_generation_prompt=True, tokenize=False),
+                    add_special_tokens=False).input_ids for m in CHATS]
+        names = [p + "|" for p in PROMPTS] + [f"user: {m}\n" for m in CHATS]
         for temp in (0, 0.8):
             print(f"\n######## {label}, temperature {temp}")
-            for prompt in PROMPTS:
-                text, new = write(model, tok, tok(prompt, return_tensors="pt").input_ids, args.tokens, temp)
-                worst, ended, count = max(worst, repeated(new)), ended + (new[-1] == 2), count + 1
-                print(f"\n>>> {prompt}|{text}")
-            for message in CHATS:
-                ids = tok.apply_chat_template([dict(role="user", content=message)], add_generation_prompt=True,
-                                              return_tensors="pt", return_dict=True)["input_ids"]
-                text, new = write(model, tok, ids, args.tokens, temp)
-                worst, ended, count = max(worst, repeated(new)), ended + (new[-1] == 2), count + 1
-                print(f"\n>>> user: {message}\n{text}")
-        print(f"\n{label}: {count} texts, {ended} ended by themselves, most repeated 8-grams in one text {worst:.3f}")
+            for name, (text, new, ended) in zip(names, write(model, tok, ids, args.tokens, temp)):
+                worst, stopped, count = max(worst, repeated(new)), stopped + ended, count + 1
+                print(f"\n>>> {name}{text}")
+        print(f"\n{label}: {count} texts, {stopped} ended by themselves, most repeated 8-grams in one text {worst:.3f}")
 
 
 if __name__ == "__main__":

@@ -1,14 +1,18 @@
 /* qgemv with AVX-512 VNNI: rows of packed weights, as they lie in the file, by 1 to 8 activation
  * rows. Specification: ref/qgemm.c. Tested by tests/check/check_qgemv.c.
  *
- * A block is 16 units, so that lane l of a register is lane l of the canonical order. The codes
- * are multiplied by vpdpbusd into registers whose dwords all belong to one unit each; four such
- * registers are added up to a quad (dword 4L + j: 128-bit lane L of register j), and one, two or
- * four quads to the 16 sums of the block. All that is exact, whatever its order. */
+ * A block is 16 units, so that lane l of a register is lane l of the canonical order. Four
+ * registers of weights at a time are transposed (dword d of 128-bit lane L of register j goes to
+ * dword 4L + j of register d), and so were the activations: vpdpbusd can then add all four, a
+ * quad, into one register, and only 128-bit lanes are left to add for the sums of the units. All
+ * that is exact, whatever its order. */
 #include "kernels/x86/unpack_avx512.h"
 
-/* Bytes from the load to the software prefetch of the same stream. */
-enum { AHEAD = 2048, AHEAD_SCALES = 256 };
+enum {
+    AHEAD = 2048,       /* bytes from the load to the software prefetch of the same stream */
+    AHEAD_SCALES = 256,
+    L1_CODES = 20 << 10 /* activation codes that stay in an L1 cache of 32 KiB */
+};
 
 /* One activation row, prepared once per call: codes in the order in which the weights are
  * unpacked, then scale and sum of each unit; zero up to a whole block. */
@@ -25,23 +29,42 @@ static layout layout_of(size_t cols, size_t unit)
     return l;
 }
 
-/* 4 bits: 64 bytes of weights hold codes 0, 2, ..., 126 in the low halves and 1, 3, ... in the
- * high ones, so the activations go even ones first. The others are unpacked in order. */
+/* Transposes the dwords within each 128-bit lane of four registers. */
+CX__INLINE void transpose4(__m512i v[4])
+{
+    __m512i a = _mm512_unpacklo_epi32(v[0], v[1]), b = _mm512_unpackhi_epi32(v[0], v[1]);
+    __m512i c = _mm512_unpacklo_epi32(v[2], v[3]), d = _mm512_unpackhi_epi32(v[2], v[3]);
+    v[0] = _mm512_unpacklo_epi64(a, c);
+    v[1] = _mm512_unpackhi_epi64(a, c);
+    v[2] = _mm512_unpacklo_epi64(b, d);
+    v[3] = _mm512_unpackhi_epi64(b, d);
+}
+
+/* Copies the codes of an activation row to `bytes` bytes, a quad at a time. Four bits: 64 bytes of
+ * weights hold codes 0, 2, ..., 126 in the low halves and 1, 3, ... in the high ones, so a quad is
+ * 4 registers of even codes and 4 of odd ones, stored by turns. The others come in order. */
 static void order_codes(uint8_t *dst, size_t bytes, const uint8_t *q, size_t cols, int bits)
 {
-    size_t have = (cols + 63) / 64 * 64;
-    for (size_t i = 0; i < bytes; i += 128) {
-        __m512i lo = _mm512_maskz_loadu_epi8(cx__mask64(have, i), q + i);
-        __m512i hi = _mm512_maskz_loadu_epi8(cx__mask64(have, i + 64), q + i + 64);
-        if (bits == 4) {
-            __m256i even0 = _mm512_cvtepi16_epi8(lo), even1 = _mm512_cvtepi16_epi8(hi);
-            __m256i odd0 = _mm512_cvtepi16_epi8(_mm512_srli_epi16(lo, 8));
-            __m256i odd1 = _mm512_cvtepi16_epi8(_mm512_srli_epi16(hi, 8));
-            lo = _mm512_inserti64x4(_mm512_castsi256_si512(even0), even1, 1);
-            hi = _mm512_inserti64x4(_mm512_castsi256_si512(odd0), odd1, 1);
+    size_t have = (cols + 63) / 64 * 64, per = bits == 4 ? 128 : 64;
+    __m512i lo[4], hi[4];
+    for (size_t i = 0; i < bytes; i += 4 * per) {
+        for (size_t j = 0; j < 4; j++) {
+            size_t at = i + j * per;
+            lo[j] = _mm512_maskz_loadu_epi8(cx__mask64(have, at), q + at);
+            if (bits != 4) continue;
+            __m512i next = _mm512_maskz_loadu_epi8(cx__mask64(have, at + 64), q + at + 64);
+            hi[j] = _mm512_inserti64x4(
+                _mm512_castsi256_si512(_mm512_cvtepi16_epi8(_mm512_srli_epi16(lo[j], 8))),
+                _mm512_cvtepi16_epi8(_mm512_srli_epi16(next, 8)), 1);
+            lo[j] = _mm512_inserti64x4(_mm512_castsi256_si512(_mm512_cvtepi16_epi8(lo[j])),
+                                       _mm512_cvtepi16_epi8(next), 1);
         }
-        _mm512_storeu_si512(dst + i, lo);
-        _mm512_storeu_si512(dst + i + 64, hi);
+        transpose4(lo);
+        if (bits == 4) transpose4(hi);
+        for (size_t j = 0; j < 4; j++) {
+            _mm512_storeu_si512(dst + i + j * per, lo[j]);
+            if (bits == 4) _mm512_storeu_si512(dst + i + j * per + 64, hi[j]);
+        }
     }
 }
 
@@ -58,22 +81,6 @@ static void prepare(uint8_t *dst, const layout *l, const uint8_t *x, size_t cols
         memcpy(pair, sum + u * unit / 32 * 4, unit / 8);
         t[u] = unit == 32 ? pair[0] : pair[0] + pair[1];
     }
-}
-
-/* Adds the dwords within the 128-bit lanes of four registers: a quad. */
-CX__INLINE __m512i quad(const __m512i v[4], int bits)
-{
-    if (bits <= 4) { /* 16 codes reach 16 * 15 * 127 = 30480, within int16 */
-        const __m512i one = _mm512_set1_epi16(1);
-        __m512i a = _mm512_madd_epi16(_mm512_packs_epi32(v[0], v[1]), one);
-        __m512i b = _mm512_madd_epi16(_mm512_packs_epi32(v[2], v[3]), one);
-        return _mm512_madd_epi16(_mm512_packs_epi32(a, b), one);
-    }
-    __m512i a = _mm512_add_epi32(_mm512_unpacklo_epi32(v[0], v[1]),
-                                 _mm512_unpackhi_epi32(v[0], v[1]));
-    __m512i b = _mm512_add_epi32(_mm512_unpacklo_epi32(v[2], v[3]),
-                                 _mm512_unpackhi_epi32(v[2], v[3]));
-    return _mm512_add_epi32(_mm512_unpacklo_epi64(a, b), _mm512_unpackhi_epi64(a, b));
 }
 
 /* The sums of 16 units from their quads: a unit is 1, 2 or 4 lanes of 128 bits. */
@@ -99,39 +106,37 @@ CX__INLINE __m512i block_sums(const __m512i *q, int quads)
 /* A quad of weights, from byte `at` of p[0, len), by `m` rows: 512 codes of 4 bits, 256 of another
  * width. sums[i * quads] is that of row i. */
 CX__INLINE void multiply_quad(__m512i *sums, int quads, const uint8_t *p, size_t at, size_t len,
-                              const uint8_t *act, size_t stride, int bits, int m)
+                              const uint8_t *x, size_t stride, int bits, int m)
 {
-    __m512i lo[4], hi[4], v[4];
+    const size_t bytes = bits == 4 ? 64 : 8 * (size_t)bits;
+    __m512i lo[4], hi[4];
     CX__UNROLL
-    for (size_t j = 0; j < 4; j++) {
-        if (bits == 4) {
-            __m512i w = cx__load_bytes(p, at + 64 * j, len, 64);
-            lo[j] = _mm512_and_si512(w, _mm512_set1_epi8(15));
-            hi[j] = _mm512_and_si512(_mm512_srli_epi16(w, 4), _mm512_set1_epi8(15));
-        } else {
-            lo[j] = cx__unpack64(p, at + 8 * (size_t)bits * j, len, bits);
-        }
+    for (size_t j = 0; j < 4; j++)
+        lo[j] = bits == 4 ? cx__load_bytes(p, at + bytes * j, len, bytes)
+                          : cx__unpack64(p, at + bytes * j, len, bits);
+    transpose4(lo);
+    CX__UNROLL
+    for (int j = 0; bits == 4 && j < 4; j++) {
+        hi[j] = _mm512_and_si512(_mm512_srli_epi16(lo[j], 4), _mm512_set1_epi8(15));
+        lo[j] = _mm512_and_si512(lo[j], _mm512_set1_epi8(15));
     }
     CX__UNROLL
-    for (int i = 0; i < m; i++) {
-        const uint8_t *x = act + (size_t)i * stride;
+    for (int i = 0; i < m; i++, x += stride) {
+        __m512i sum = _mm512_setzero_si512();
         CX__UNROLL
         for (int j = 0; j < 4; j++) {
-            const uint8_t *xj = x + (bits == 4 ? 128 : 64) * j;
-            v[j] = _mm512_dpbusd_epi32(_mm512_setzero_si512(), lo[j], _mm512_load_si512(xj));
-            if (bits == 4) v[j] = _mm512_dpbusd_epi32(v[j], hi[j], _mm512_load_si512(xj + 64));
+            if (bits == 4) {
+                sum = _mm512_dpbusd_epi32(sum, lo[j], _mm512_load_si512(x + 128 * j));
+                sum = _mm512_dpbusd_epi32(sum, hi[j], _mm512_load_si512(x + 128 * j + 64));
+            } else {
+                sum = _mm512_dpbusd_epi32(sum, lo[j], _mm512_load_si512(x + 64 * j));
+            }
         }
-        sums[i * quads] = quad(v, bits);
+        sums[i * quads] = sum;
     }
 }
 
-/* What is left of a weight row: n units, len bytes of codes. */
-typedef struct row {
-    const uint8_t *q, *s, *b;
-    size_t n, len;
-} row;
-
-/* Scales or biases of the next 16 units. */
+/* Scales or biases of n units; 16 or fewer. */
 CX__INLINE __m512 unit_scales(const uint8_t *p, const cx__qmat *mat, size_t n)
 {
     if (mat->group != 128) return cx__load16_f32(p, mat->scale_dtype, cx__mask16(n, 0));
@@ -140,10 +145,25 @@ CX__INLINE __m512 unit_scales(const uint8_t *p, const cx__qmat *mat, size_t n)
         cx__load16_f32(p, mat->scale_dtype, cx__mask16(n >= 16 ? 8 : n / 2, 0)));
 }
 
-/* The next 16 units of a weight row by m activation rows, of which x is the prepared place of
- * the block's codes and u the number of the block's first unit. */
-CX__INLINE void multiply_block(__m512 *acc, const row *w, const cx__qmat *mat, const uint8_t *x,
-                               const layout *l, size_t u, int bits, int unit, int m)
+/* A place in a weight row: n units and len bytes of codes are left. */
+typedef struct place {
+    const uint8_t *q, *s, *b;
+    size_t n, len;
+} place;
+
+/* What stays the same for all rows. */
+typedef struct job {
+    const cx__qmat *w;
+    const uint8_t *x; /* prepared activations */
+    layout l;
+    size_t row_bytes, row_scales, block_scales; /* bytes */
+    size_t ahead;                               /* bytes from the load to its prefetch */
+} job;
+
+/* The next 16 units (or the n left) of a weight row by m activation rows; the block begins with
+ * unit u. */
+CX__INLINE void multiply_block(__m512 *acc, const place *w, const job *j, size_t u, int bits,
+                               int unit, int m)
 {
     const int quads = 16 * unit / (bits == 4 ? 512 : 256);
     const size_t codes = 16 * (size_t)(unit / quads), bytes = codes * (size_t)bits / 8;
@@ -152,71 +172,79 @@ CX__INLINE void multiply_block(__m512 *acc, const row *w, const cx__qmat *mat, c
     for (int i = 0; i < quads; i++) {
         size_t at = (size_t)i * bytes;
         CX__UNROLL
-        for (size_t j = 0; j < bytes; j += 64)
-            _mm_prefetch((const char *)w->q + at + j + AHEAD, _MM_HINT_T0);
-        multiply_quad(sums + i, quads, w->q, at, w->len, x + u * (size_t)unit + (size_t)i * codes,
-                      l->stride, bits, m);
+        for (size_t k = 0; k < bytes; k += 64)
+            _mm_prefetch((const char *)w->q + at + k + j->ahead, _MM_HINT_T0);
+        multiply_quad(sums + i, quads, w->q, at, w->len,
+                      j->x + u * (size_t)unit + (size_t)i * codes, j->l.stride, bits, m);
     }
     _mm_prefetch((const char *)w->s + AHEAD_SCALES, _MM_HINT_T0);
     _mm_prefetch((const char *)w->b + AHEAD_SCALES, _MM_HINT_T0);
-    __m512 s = unit_scales(w->s, mat, w->n), b = unit_scales(w->b, mat, w->n);
+    __m512 s = unit_scales(w->s, j->w, w->n), b = unit_scales(w->b, j->w, w->n);
     CX__UNROLL
     for (int i = 0; i < m; i++) {
-        const uint8_t *xi = x + (size_t)i * l->stride + u * 4;
+        const uint8_t *x = j->x + (size_t)i * j->l.stride + u * 4;
         __m512 sum = _mm512_cvtepi32_ps(block_sums(sums + i * quads, quads));
-        __m512 sa = _mm512_mul_ps(s, _mm512_load_ps((const float *)(xi + l->a)));
+        __m512 sa = _mm512_mul_ps(s, _mm512_load_ps((const float *)(x + j->l.a)));
         acc[i] = cx__fma_first(sum, sa, acc[i], w->n);
-        acc[i] = cx__fma_first(b, _mm512_load_ps((const float *)(xi + l->t)), acc[i], w->n);
+        acc[i] = cx__fma_first(b, _mm512_load_ps((const float *)(x + j->l.t)), acc[i], w->n);
     }
 }
 
-CX__INLINE void multiply_row(__m512 *acc, row w, const cx__qmat *mat, const uint8_t *x,
-                             const layout *l, int bits, int unit, int m)
+/* Units [u, end) of weight row r, added to its lanes. */
+CX__INLINE void multiply_row(__m512 (*lanes)[16], const job *j, size_t r, size_t i, size_t u,
+                             size_t end, int bits, int unit, int m)
 {
-    size_t bytes = 2 * (size_t)(unit * bits), units = w.n;
-    size_t scales = 16 * (size_t)unit / (size_t)mat->group * cx__scale_size(mat->scale_dtype);
+    const size_t bytes = 2 * (size_t)(unit * bits), done = u / 16;
+    __m512 acc[CX__QGEMV_ROWS];
+    place w = {j->w->q + r * j->row_bytes + done * bytes,
+               (const uint8_t *)j->w->scales + r * j->row_scales + done * j->block_scales,
+               (const uint8_t *)j->w->biases + r * j->row_scales + done * j->block_scales, 16,
+               bytes};
     CX__UNROLL
-    for (int i = 0; i < m; i++) acc[i] = _mm512_setzero_ps();
-    for (; w.n >= 16; w.n -= 16, w.len -= bytes) {
-        row full = {w.q, w.s, w.b, 16, bytes};
-        multiply_block(acc, &full, mat, x, l, units - w.n, bits, unit, m);
+    for (int k = 0; k < m; k++) acc[k] = u ? lanes[k][i] : _mm512_setzero_ps();
+    for (; u + 16 <= end; u += 16) {
+        place full = {w.q, w.s, w.b, 16, bytes};
+        multiply_block(acc, &full, j, u, bits, unit, m);
         w.q += bytes;
-        w.s += scales;
-        w.b += scales;
+        w.s += j->block_scales;
+        w.b += j->block_scales;
     }
-    if (w.n) multiply_block(acc, &w, mat, x, l, units - w.n, bits, unit, m);
+    if (u < end) {
+        w.n = end - u;
+        w.len = w.n * (size_t)(unit * bits / 8);
+        multiply_block(acc, &w, j, u, bits, unit, m);
+    }
+    CX__UNROLL
+    for (int k = 0; k < m; k++) lanes[k][i] = acc[k];
 }
 
-/* y[i*ldy + r - row0] for i < m; writes the first `rows_x` of them. */
-CX__INLINE void multiply_rows(float *y, size_t ldy, const cx__qmat *w, size_t row0, size_t row1,
-                              const uint8_t *x, const layout *l, size_t rows_x, int bits, int unit,
-                              int m)
+/* y[k*ldy + r - row0] for k < rows_x <= m. Where the activations would not stay in the L1 cache,
+ * 16 weight rows at a time go through the columns in slices. */
+CX__INLINE void multiply_rows(float *y, size_t ldy, job *j, size_t row0, size_t row1,
+                              size_t rows_x, int bits, int unit, int m)
 {
-    size_t bytes = w->cols * (size_t)bits / 8;
-    size_t scales = w->cols / (size_t)w->group * cx__scale_size(w->scale_dtype);
-    __m512 lanes[CX__QGEMV_ROWS][16], acc[CX__QGEMV_ROWS];
-    for (size_t r = row0; r < row1; r++) {
-        size_t i = (r - row0) % 16;
-        row wr = {w->q + r * bytes, (const uint8_t *)w->scales + r * scales,
-                  (const uint8_t *)w->biases + r * scales, w->cols / (size_t)unit, bytes};
-        multiply_row(acc, wr, w, x, l, bits, unit, m);
-        CX__UNROLL
-        for (int j = 0; j < m; j++) lanes[j][i] = acc[j];
-        if (i < 15 && r + 1 < row1) continue;
-        for (size_t j = 0; j < rows_x; j++)
-            cx__sum_lanes16(y + j * ldy + (r - row0 - i), lanes[j], i + 1);
+    const size_t units = j->w->cols / (size_t)unit;
+    const size_t fit = L1_CODES / (size_t)(m * unit) / 16 * 16;
+    const size_t slice = fit >= units ? units : fit;
+    __m512 lanes[CX__QGEMV_ROWS][16];
+    j->ahead = slice == units ? AHEAD : 2 * j->row_bytes;
+    for (size_t r = row0; r < row1; r += 16) {
+        size_t n = row1 - r < 16 ? row1 - r : 16;
+        for (size_t u = 0; u < units; u += slice)
+            for (size_t i = 0; i < n; i++)
+                multiply_row(lanes, j, r + i, i, u, units - u < slice ? units : u + slice, bits,
+                             unit, m);
+        for (size_t k = 0; k < rows_x; k++) cx__sum_lanes16(y + k * ldy + (r - row0), lanes[k], n);
     }
 }
 
-typedef void rows_fn(float *y, size_t ldy, const cx__qmat *w, size_t row0, size_t row1,
-                     const uint8_t *x, const layout *l, size_t rows_x);
+typedef void rows_fn(float *y, size_t ldy, job *j, size_t row0, size_t row1, size_t rows_x);
 
 #define ROWS(bits, unit, m)                                                                        \
-    static void rows_##bits##_##unit##_##m(float *y, size_t ldy, const cx__qmat *w, size_t row0,   \
-                                           size_t row1, const uint8_t *x, const layout *l,         \
+    static void rows_##bits##_##unit##_##m(float *y, size_t ldy, job *j, size_t row0, size_t row1, \
                                            size_t rows_x)                                          \
     {                                                                                              \
-        multiply_rows(y, ldy, w, row0, row1, x, l, rows_x, bits, unit, m);                         \
+        multiply_rows(y, ldy, j, row0, row1, rows_x, bits, unit, m);                               \
     }
 #define WIDTH(bits)                                                                                \
     ROWS(bits, 32, 1) ROWS(bits, 32, 2) ROWS(bits, 32, 4) ROWS(bits, 32, 8)                        \
@@ -236,14 +264,17 @@ static void gemv(float *y, size_t ldy, const cx__qmat *w, size_t row0, size_t ro
                  size_t rows_x, uint8_t *scratch, rows_fn *const fn[4])
 {
     int size = rows_x <= 1 ? 0 : rows_x <= 2 ? 1 : rows_x <= 4 ? 2 : 3;
-    size_t unit = w->group == 32 ? 32 : 64;
-    layout l = layout_of(w->cols, unit);
+    size_t unit = w->group == 32 ? 32 : 64, scale = cx__scale_size(w->scale_dtype);
+    job j = {.w = w, .x = scratch, .l = layout_of(w->cols, unit)};
+    j.row_bytes = w->cols * (size_t)w->bits / 8;
+    j.row_scales = w->cols / (size_t)w->group * scale;
+    j.block_scales = 16 * unit / (size_t)w->group * scale;
     for (size_t m = 0; m < rows_x; m++)
-        prepare(scratch + m * l.stride, &l, (const uint8_t *)x + m * cx__qact_stride(w->cols),
+        prepare(scratch + m * j.l.stride, &j.l, (const uint8_t *)x + m * cx__qact_stride(w->cols),
                 w->cols, unit, w->bits);
     for (size_t m = rows_x; m < (size_t)1 << size; m++)
-        memset(scratch + m * l.stride, 0, l.stride);
-    fn[size](y, ldy, w, row0, row1, scratch, &l, rows_x);
+        memset(scratch + m * j.l.stride, 0, j.l.stride);
+    fn[size](y, ldy, &j, row0, row1, rows_x);
 }
 
 WIDTH(2)
