@@ -51,6 +51,9 @@ CX_API const char *cx_status_name(cx_status status);
 /** "0.1.0" of the library in use (compare with CX_VERSION, that of the header). */
 CX_API const char *cx_version(void);
 
+/** Frees what the library hands over as plain memory. NULL is fine. */
+CX_API void cx_free(void *p);
+
 /** Progress of long work. `what` is a short noun ("quantize"), `done` of `total` in `unit`
  * ("B", "tokens"); total 0 means unknown. Called from the thread that called the library.
  * Return 0 to go on, anything else to cancel: the call then returns CX_ECANCELED. */

@@ -63,9 +63,6 @@ CX_API cx_status cx_detokenizer_finish(cx_detokenizer *d, const char **text,
                                        size_t *len) CX_WARN_UNUSED;
 CX_API void cx_detokenizer_reset(cx_detokenizer *d);
 
-/** Frees what the library hands over as plain memory. NULL is fine. */
-CX_API void cx_free(void *p);
-
 #ifdef __cplusplus
 }
 #endif

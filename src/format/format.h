@@ -36,7 +36,8 @@ cx_status cx__shard_index_parse(const char *text, size_t len, const char *where,
                                 cx__shard_index *out);
 void cx__shard_index_free(cx__shard_index *x);
 /* A link in a model folder must not lead to files that the folder's author could not know:
- * CX_EFORMAT unless `path`, a file of folder `dir`, is in it or in the blobs of the same hub cache. */
+ * CX_EFORMAT unless `path`, a file of folder `dir`, is in it or in the blobs of the same hub
+ * cache. */
 cx_status cx__link_check(const char *dir, const char *path);
 /* [A-Za-z0-9._-]+\.safetensors */
 bool cx__shard_name_valid(const char *name);

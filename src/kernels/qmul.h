@@ -8,7 +8,7 @@
  * It takes a slice of the columns at a time: the lanes of the canonical order which together have
  * at most SLICE columns, but two at least, and half of the lanes, a quarter and so on, so that
  * panel and tile (at most 20 and 40 bytes a column and 16 or 1 rows) stay in the L2 cache. */
-enum { CX__QMUL_PANEL_ROWS = 128, CX__QMUL_SLICE = 1024, CX__QMUL_TILE_ROWS = 12 };
+enum { CX__QMUL_PANEL_ROWS = 256, CX__QMUL_SLICE = 1024, CX__QMUL_TILE_ROWS = 12 };
 
 /* Lanes of a slice: 2, 4, 8 or 16. */
 static inline size_t cx__qmul_lanes(size_t cols)

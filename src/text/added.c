@@ -22,8 +22,7 @@ static cx_status trie_init(cx__trie *t, size_t bytes, const char *where)
     t->keys = cx__alloc_array(t->slots, sizeof *t->keys);
     t->nodes = cx__alloc_array(t->slots, sizeof *t->nodes);
     t->token = cx__alloc_array(bytes + 1, sizeof *t->token);
-    if (!t->keys || !t->nodes || !t->token)
-        return CX_FAIL(CX_ENOMEM, "%s: added_tokens", where);
+    if (!t->keys || !t->nodes || !t->token) return CX_FAIL(CX_ENOMEM, "%s: added_tokens", where);
     memset(t->keys, 0xFF, t->slots * sizeof *t->keys);
     t->token[0] = -1;
     t->node_count = 1;
@@ -122,8 +121,8 @@ static cx_status normalize_token(cx__added_token *t, const cx__steps *normalizer
     if (!cx__buf_append(&n.text, t->content, t->len)) st = cx__text_nomem("added tokens");
     if (st == CX_OK) st = cx__normalize(normalizers, &n);
     if (st == CX_OK && n.text.len > CONTENT_MAX)
-        st = CX_FAIL(CX_ELIMIT, "%s: added_tokens[%zu]: normalized to %zu bytes, at most %d",
-                     where, index, n.text.len, CONTENT_MAX);
+        st = CX_FAIL(CX_ELIMIT, "%s: added_tokens[%zu]: normalized to %zu bytes, at most %d", where,
+                     index, n.text.len, CONTENT_MAX);
     if (st == CX_OK && (n.text.len != t->len || memcmp(n.text.data, t->content, t->len) != 0)) {
         t->normalized_len = n.text.len;
         t->normalized = cx__strndup(n.text.len ? n.text.data : "", n.text.len);
@@ -257,8 +256,8 @@ static size_t spaces_after(const char *s, size_t len, size_t at)
 cx_status cx__added_cut(const cx__added *a, const cx__trie *trie, const char *s, size_t len,
                         cx__added_part *part, void *arg)
 {
-    size_t done = 0;                    /* end of the last part */
-    size_t run_start = 1, run_end = 0;  /* spaces already measured, so that runs stay linear */
+    size_t done = 0;                   /* end of the last part */
+    size_t run_start = 1, run_end = 0; /* spaces already measured, so that runs stay linear */
     for (size_t at = 0; at < len;) {
         size_t n = 0, start = at, stop;
         int32_t index = trie->start[(uint8_t)s[at]] ? trie_longest(trie, s + at, len - at, &n) : -1;

@@ -210,7 +210,8 @@ static cx_status reserve(cx__bpe_work *w, size_t symbols)
 {
     void *p;
     if (symbols <= w->symbol_cap) return CX_OK;
-    if (symbols > INT32_MAX / 2) return CX_FAIL(CX_ELIMIT, "tokenizer: a word of %zu symbols", symbols);
+    if (symbols > INT32_MAX / 2)
+        return CX_FAIL(CX_ELIMIT, "tokenizer: a word of %zu symbols", symbols);
     symbols += symbols / 2 + 64;
     if (!(p = cx__realloc(w->symbols, symbols * sizeof *w->symbols)))
         return cx__text_nomem("a long word");
@@ -222,8 +223,7 @@ static cx_status reserve(cx__bpe_work *w, size_t symbols)
     return CX_OK;
 }
 
-cx_status cx__bpe_encode(const cx__bpe *b, cx__bpe_work *w, const char *s, size_t len,
-                         cx__ids *ids)
+cx_status cx__bpe_encode(const cx__bpe *b, cx__bpe_work *w, const char *s, size_t len, cx__ids *ids)
 {
     size_t n = 0, extra = 0;
     if (b->ignore_merges) {

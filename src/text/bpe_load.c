@@ -111,12 +111,12 @@ typedef struct merge_reader {
     cx__buf copy, joined;
     side sides[2 * BLOCK];
     int32_t made[BLOCK];
-    uint32_t rank;       /* of the first merge in the block */
-    uint32_t count;      /* merges in the block */
-    uint32_t cap;        /* merges there is room for */
-    int32_t last;        /* what the merge before makes */
+    uint32_t rank;  /* of the first merge in the block */
+    uint32_t count; /* merges in the block */
+    uint32_t cap;   /* merges there is room for */
+    int32_t last;   /* what the merge before makes */
     size_t prefix_len;
-    bool strings;        /* "a b", not ["a", "b"] */
+    bool strings; /* "a b", not ["a", "b"] */
 } merge_reader;
 
 static cx_status bad_merge(merge_reader *r, uint32_t at, const char *what, const char *text,
@@ -160,7 +160,8 @@ static cx_status read_string(merge_reader *r, side *a, side *b, bool *copied)
     CX_TRY(read_text(r, a, copied));
     space = memchr(a->text, ' ', a->len);
     if (!space || memchr(space + 1, ' ', (size_t)(a->text + a->len - space - 1)))
-        return bad_merge(r, r->count, "expected two tokens with one space between", a->text, a->len);
+        return bad_merge(r, r->count, "expected two tokens with one space between", a->text,
+                         a->len);
     b->text = space + 1;
     b->len = (size_t)(a->text + a->len - b->text);
     a->len = (size_t)(space - a->text);
@@ -233,8 +234,7 @@ static cx_status resolve(merge_reader *r, uint32_t i)
     side *a = &r->sides[2 * i], rest = a[1];
     for (int k = 0; k < 2; k++) {
         a[k].id = cx__vocab_find_hash(&r->b->vocab, a[k].hash, a[k].text, a[k].len);
-        if (a[k].id < 0)
-            return bad_merge(r, i, "token not in the vocabulary", a[k].text, a[k].len);
+        if (a[k].id < 0) return bad_merge(r, i, "token not in the vocabulary", a[k].text, a[k].len);
     }
     if (rest.len < r->prefix_len)
         return bad_merge(r, i, "token shorter than the prefix", rest.text, rest.len);
@@ -269,8 +269,7 @@ static cx_status allocate(cx__bpe *b, size_t merges, const char *where)
     b->seed = b->vocab.seed;
     b->merges = cx__alloc_array(slots, sizeof *b->merges);
     b->rank_id = cx__alloc_array(merges + 1, sizeof *b->rank_id);
-    if (!b->merges || !b->rank_id)
-        return CX_FAIL(CX_ENOMEM, "%s: %zu merges", where, merges);
+    if (!b->merges || !b->rank_id) return CX_FAIL(CX_ENOMEM, "%s: %zu merges", where, merges);
     memset(b->merges, 0xFF, slots * sizeof *b->merges);
     return CX_OK;
 }
@@ -327,9 +326,10 @@ cx_status cx__bpe_learn_pairs(cx__bpe *b, const char *where)
     if (!b->pairs) return CX_FAIL(CX_ENOMEM, "%s", where);
     for (int32_t id = 0; id < b->vocab.ids; id++) {
         size_t len = 0;
-        const char *p = cx__vocab_text(&b->vocab, id, &len), *end = p + len;
-        uint32_t before = 0, c;
+        const char *p = cx__vocab_text(&b->vocab, id, &len), *end;
+        uint32_t before, c;
         if (!p || len == 0) continue;
+        end = p + len;
         for (before = cx__utf8_next(&p, end); p < end; before = c) {
             uint32_t bit;
             c = cx__utf8_next(&p, end);

@@ -1,5 +1,5 @@
 /* Classes of code points: utf8proc's general categories, with the ages of ages.c.
- * Compared with the tokenizers library, all code points, by tests/oracle/tokenizers.py --classes. */
+ * Compared with the library on all code points by tests/oracle/tokenizers.py --classes. */
 #include "text/parts.h"
 #include <utf8proc.h>
 
@@ -33,8 +33,9 @@ bool cx__char_space(uint32_t c)
 /* Two changed their category after Unicode 8. */
 bool cx__char_punct(uint32_t c)
 {
-    if (c < 0x80) return c > ' ' && c < 0x7F && !(c >= '0' && c <= '9') &&
-                         !((c | 32) >= 'a' && (c | 32) <= 'z');
+    if (c < 0x80)
+        return c > ' ' && c < 0x7F && !(c >= '0' && c <= '9') &&
+               !((c | 32) >= 'a' && (c | 32) <= 'z');
     return (major(c) == 'P' && !cx__age_punct_after_8(c)) || c == 0x166D || c == 0x111C9;
 }
 

@@ -32,7 +32,8 @@ static cx_status read_template(const json_t *o, const char *where, char **out)
     const json_t *v = json_object_get(o, "chat_template"), *item;
     size_t i;
     if (*out || !v || json_is_null(v)) return CX_OK;
-    json_array_foreach (v, i, item) {
+    json_array_foreach(v, i, item)
+    {
         const char *name = json_string_value(json_object_get(item, "name"));
         if (!name || strcmp(name, "default") != 0) continue;
         v = json_object_get(item, "template");

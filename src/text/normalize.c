@@ -207,8 +207,8 @@ static uint32_t nmt_char(uint32_t c)
         c == 0x9F)
         return DROP;
     if (c == '\t' || c == '\n' || c == '\f' || c == '\r' || c == 0x1680 ||
-        (c >= 0x200B && c <= 0x200F) || c == 0x2028 || c == 0x2029 || c == 0x2581 ||
-        c == 0xFEFF || c == 0xFFFD)
+        (c >= 0x200B && c <= 0x200F) || c == 0x2028 || c == 0x2029 || c == 0x2581 || c == 0xFEFF ||
+        c == 0xFFFD)
         return ' ';
     return c;
 }

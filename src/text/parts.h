@@ -30,7 +30,7 @@ typedef enum cx__class { CX__OTHER, CX__LETTER, CX__NUMBER, CX__SPACE } cx__clas
 cx__class cx__char_class(uint32_t c);
 
 /* ---- ages.c: code points that only some versions of Unicode know ---- */
-char cx__age_class_15(uint32_t c);       /* 'L' 'M' 'N': of Unicode 15, 15.1 or 16; else 0 */
+char cx__age_class_15(uint32_t c); /* 'L' 'M' 'N': of Unicode 15, 15.1 or 16; else 0 */
 /* Appends what Unicode 15 to 16 added to category L, Lo, N, Nd, No or M, as members of a class. */
 void cx__age_put_15(cx__buf *out, const char *name);
 bool cx__age_normal_after_9(uint32_t c); /* a mark or decomposable character after Unicode 9 */
@@ -72,8 +72,8 @@ typedef struct cx__scan {
     size_t strings; /* read so far */
 } cx__scan;
 void cx__scan_init(cx__scan *s, const char *json, size_t len, const char *where);
-char cx__scan_peek(cx__scan *s);                    /* next byte that is no space, 0 at the end */
-bool cx__scan_take(cx__scan *s, char c);            /* consumes it if it comes next */
+char cx__scan_peek(cx__scan *s);         /* next byte that is no space, 0 at the end */
+bool cx__scan_take(cx__scan *s, char c); /* consumes it if it comes next */
 cx_status cx__scan_expect(cx__scan *s, char c);
 cx_status cx__scan_fail(cx__scan *s, const char *expected); /* CX_EFORMAT with the offset */
 /* A string: *raw is what stands between the quotes, *escaped tells of a backslash in it. UTF-8 is
@@ -199,13 +199,13 @@ typedef struct cx__bpe {
     cx__merge *merges; /* open addressing */
     size_t merge_count;
     uint64_t seed;
-    int shift; /* slot = hash >> shift */
-    uint32_t *rank_id;    /* what the merge of this rank makes */
-    uint64_t *pairs;      /* bits of characters side by side in some token; NULL: not known */
-    int32_t byte_id[256]; /* "<0x00>" ... , -1 */
-    int32_t char_id[512]; /* code points below 512, -1 */
-    int32_t unk;          /* -1: none */
-    char *unk_name;       /* owned; set though the vocabulary may lack it */
+    int shift;             /* slot = hash >> shift */
+    uint32_t *rank_id;     /* what the merge of this rank makes */
+    uint64_t *pairs;       /* bits of characters side by side in some token; NULL: not known */
+    int32_t byte_id[256];  /* "<0x00>" ... , -1 */
+    int32_t char_id[512];  /* code points below 512, -1 */
+    int32_t unk;           /* -1: none */
+    char *unk_name;        /* owned; set though the vocabulary may lack it */
     char *prefix, *suffix; /* owned; continuing_subword_prefix, end_of_word_suffix; NULL if empty */
     bool fuse_unk, byte_fallback, ignore_merges;
 } cx__bpe;
@@ -230,7 +230,7 @@ static inline uint32_t cx__bpe_pair_bit(uint32_t left, uint32_t right)
 }
 /* model: the members of "model" besides vocab and merges. */
 cx_status cx__bpe_init(cx__bpe *b, const json_t *model, const char *where);
-cx_status cx__bpe_vocab(cx__bpe *b, cx__scan *s);  /* reads the object at s */
+cx_status cx__bpe_vocab(cx__bpe *b, cx__scan *s); /* reads the object at s */
 /* Reads the list at s, after init and vocab; at most `strings` strings are in it. */
 cx_status cx__bpe_merges(cx__bpe *b, cx__scan *s, size_t strings);
 /* Learns which characters stand side by side in tokens: for long words. */
@@ -249,11 +249,11 @@ typedef struct cx__added_token {
     bool single_word, lstrip, rstrip, is_normalized, special;
 } cx__added_token;
 typedef struct cx__trie {
-    uint64_t *keys;   /* node << 8 | byte, UINT64_MAX is empty */
-    uint32_t *nodes;  /* node that the key leads to */
-    int32_t *token;   /* by node: index of the token that ends here, -1 */
+    uint64_t *keys;  /* node << 8 | byte, UINT64_MAX is empty */
+    uint32_t *nodes; /* node that the key leads to */
+    int32_t *token;  /* by node: index of the token that ends here, -1 */
     size_t slots, node_count;
-    bool start[256];  /* bytes that begin a token */
+    bool start[256]; /* bytes that begin a token */
 } cx__trie;
 typedef struct cx__added {
     cx__added_token *at;

@@ -57,7 +57,8 @@ static cx_status template_processing(builder *b, const json_t *o)
     const json_t *single = json_object_get(o, "single"), *item;
     size_t i;
     if (!json_is_array(single)) return CX_FAIL(CX_EFORMAT, "%s: 'single' must be a list", b->where);
-    json_array_foreach (single, i, item) {
+    json_array_foreach(single, i, item)
+    {
         const json_t *sequence = json_object_get(item, "Sequence");
         const json_t *special = json_object_get(item, "SpecialToken");
         const char *id = json_string_value(json_object_get(sequence, "id"));

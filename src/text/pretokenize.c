@@ -1,5 +1,5 @@
 /* Pre-tokenizers of tokenizer.json, one row of `kinds` each: text into words.
- * Same results as the tokenizers library (pre_tokenizers/); tested by tests/oracle/tokenizers.py. */
+ * Results as in the tokenizers library (pre_tokenizers/); see tests/oracle/tokenizers.py. */
 #include "text/parts.h"
 
 /* What becomes of a match; the library's SplitDelimiterBehavior. */
@@ -53,8 +53,7 @@ static bool apply_behavior(cx__pieces *p, size_t base, int behavior, bool invert
         if (behavior == REMOVED && hit) continue;
         if (behavior == CONTIGUOUS)
             while (i + 1 < m->count && (m->at[i + 1].hit != invert) == hit) end = m->at[++i].end;
-        if (behavior == MERGED_PREVIOUS && !hit && i + 1 < m->count &&
-            m->at[i + 1].hit != invert)
+        if (behavior == MERGED_PREVIOUS && !hit && i + 1 < m->count && m->at[i + 1].hit != invert)
             end = m->at[++i].end;
         if (behavior == MERGED_NEXT && hit && i + 1 < m->count && m->at[i + 1].hit == invert)
             end = m->at[++i].end;
@@ -307,8 +306,7 @@ static cx_status metaspace(const cx__step *step, cx__pieces *p)
         p->at[i] = (cx__span){ (uint32_t)start, (uint32_t)(p->other.len - start) };
     }
     take_text(p);
-    if (step->mode != NEVER)
-        CX_TRY(prefix_words(p, step->text, step->len, step->mode == FIRST));
+    if (step->mode != NEVER) CX_TRY(prefix_words(p, step->text, step->len, step->mode == FIRST));
     return step->flag[0] ? split_chars(p, is_char, step->ch, MERGED_NEXT) : CX_OK;
 }
 

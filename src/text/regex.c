@@ -7,10 +7,10 @@
 
 enum {
     PATTERN_MAX = 16384,
-    STEPS_MAX = 4000000,      /* PCRE2's match limit, per start position */
-    DEPTH_MAX = 100000,       /* PCRE2's depth limit, without JIT */
-    HEAP_MAX_KIB = 65536,     /* PCRE2's heap limit, without JIT */
-    STARTS = 64               /* start positions per call; the clock is read between calls */
+    STEPS_MAX = 4000000,  /* PCRE2's match limit, per start position */
+    DEPTH_MAX = 100000,   /* PCRE2's depth limit, without JIT */
+    HEAP_MAX_KIB = 65536, /* PCRE2's heap limit, without JIT */
+    STARTS = 64           /* start positions per call; the clock is read between calls */
 };
 /* A text may take this long; patterns in use need some 0.2 s for 1 MB. */
 static const double seconds_fixed = 5, seconds_per_byte = 10e-6;
@@ -22,7 +22,7 @@ struct cx__regex {
     pcre2_code *code;
     pcre2_general_context *memory;
     pcre2_match_context *limits;
-    char *where;            /* owned; for errors while matching */
+    char *where; /* owned; for errors while matching */
 };
 
 static void *allocate(size_t size, void *unused)

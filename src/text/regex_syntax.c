@@ -18,7 +18,7 @@ static const char no_space_set[] =
     "\\x{200B}-\\x{2027}\\x{202A}-\\x{202E}\\x{2030}-\\x{205E}\\x{2060}-\\x{2FFF}"
     "\\x{3001}-\\x{10FFFF}";
 static const char word_base[] = "\\p{L}\\p{M}\\p{Nd}\\p{Nl}\\p{Pc}\\x{24B6}-\\x{24E9}"
-                               "\\x{1F130}-\\x{1F149}\\x{1F150}-\\x{1F169}\\x{1F170}-\\x{1F189}";
+                                "\\x{1F130}-\\x{1F149}\\x{1F150}-\\x{1F169}\\x{1F170}-\\x{1F189}";
 
 typedef struct group {
     size_t start;      /* of the group in the output */
@@ -35,9 +35,9 @@ typedef struct reader {
     cx__buf words; /* Oniguruma's Word, inside brackets */
     group stack[DEPTH_MAX];
     int depth;
-    size_t atom;          /* start of the last atom in the output, SIZE_MAX: none */
-    bool quantified;      /* it has a quantifier already */
-    bool atom_looks;      /* it holds a look-around with a long repeat */
+    size_t atom;     /* start of the last atom in the output, SIZE_MAX: none */
+    bool quantified; /* it has a quantifier already */
+    bool atom_looks; /* it holds a look-around with a long repeat */
 } reader;
 
 static cx_status refuse(reader *r, const char *what)
@@ -72,6 +72,17 @@ static void begin_atom(reader *r)
 static void put(reader *r, const char *text)
 {
     cx__buf_puts(r->out, text);
+}
+
+/* Puts text before what was written from offset `at` on. */
+static cx_status insert(reader *r, size_t at, const char *text)
+{
+    size_t n = strlen(text);
+    put(r, text);
+    if (r->out->failed) return cx__text_nomem("a pattern");
+    memmove(r->out->data + at + n, r->out->data + at, r->out->len - at - n);
+    memcpy(r->out->data + at, text, n);
+    return CX_OK;
 }
 
 static void put_char(reader *r, uint32_t c)
@@ -142,10 +153,20 @@ static cx_status char_escape(reader *r, uint32_t *c, bool *found)
 static cx_status property(reader *r)
 {
     static const char *const longer[][2] = {
-        { "Letter", "L" }, { "Mark", "M" }, { "Number", "N" }, { "Punctuation", "P" },
-        { "Symbol", "S" }, { "Separator", "Z" }, { "Other", "C" }, { "Uppercase_Letter", "Lu" },
-        { "Lowercase_Letter", "Ll" }, { "Titlecase_Letter", "Lt" }, { "Modifier_Letter", "Lm" },
-        { "Other_Letter", "Lo" }, { "Nonspacing_Mark", "Mn" }, { "Decimal_Number", "Nd" },
+        { "Letter", "L" },
+        { "Mark", "M" },
+        { "Number", "N" },
+        { "Punctuation", "P" },
+        { "Symbol", "S" },
+        { "Separator", "Z" },
+        { "Other", "C" },
+        { "Uppercase_Letter", "Lu" },
+        { "Lowercase_Letter", "Ll" },
+        { "Titlecase_Letter", "Lt" },
+        { "Modifier_Letter", "Lm" },
+        { "Other_Letter", "Lo" },
+        { "Nonspacing_Mark", "Mn" },
+        { "Decimal_Number", "Nd" },
     };
     bool negated = peek(r, 0) == 'P';
     size_t start, n;
@@ -167,7 +188,8 @@ static cx_status property(reader *r)
     name = r->s + start;
     n = r->at++ - start;
     for (size_t i = 0; i < sizeof longer / sizeof *longer; i++)
-        if (strlen(longer[i][0]) == n && !strncasecmp(name, longer[i][0], n)) shorter = longer[i][1];
+        if (strlen(longer[i][0]) == n && !strncasecmp(name, longer[i][0], n))
+            shorter = longer[i][1];
     if (!shorter) shorter = snprintf(plain, sizeof plain, "%.*s", (int)n, name) < 40 ? plain : "";
     cx__buf_printf(r->out, "\\%c{%s}", negated ? 'P' : 'p', shorter);
     if (!negated) cx__age_put_15(r->out, shorter);
@@ -200,7 +222,8 @@ static cx_status set_escape(reader *r, bool *found)
 static cx_status back_reference(reader *r)
 {
     unsigned n = 0;
-    while (peek(r, 0) >= '0' && peek(r, 0) <= '9' && n < 100) n = n * 10 + (unsigned)(r->s[r->at++] - '0');
+    while (peek(r, 0) >= '0' && peek(r, 0) <= '9' && n < 100)
+        n = n * 10 + (unsigned)(r->s[r->at++] - '0');
     if (n == 0 || n > 99) return refuse(r, "octal escape or far back reference");
     cx__buf_printf(r->out, "\\g{%u}", n);
     return CX_OK;
@@ -248,11 +271,18 @@ static cx_status escape(reader *r)
 static cx_status posix_set(reader *r)
 {
     const char *const sets[][2] = {
-        { "digit", "\\p{Nd}" }, { "space", space_set }, { "word", r->words.data },
-        { "alpha", "\\p{Alphabetic}" }, { "alnum", "\\p{Alphabetic}\\p{Nd}" },
-        { "lower", "\\p{Ll}" }, { "upper", "\\p{Lu}" }, { "cntrl", "\\p{Cc}" },
-        { "xdigit", "0-9A-Fa-f" }, { "blank", "\\x09\\p{Zs}" },
-        { "punct", "\\p{P}\\p{S}" }, { "ascii", "\\x00-\\x7F" },
+        { "digit", "\\p{Nd}" },
+        { "space", space_set },
+        { "word", r->words.data },
+        { "alpha", "\\p{Alphabetic}" },
+        { "alnum", "\\p{Alphabetic}\\p{Nd}" },
+        { "lower", "\\p{Ll}" },
+        { "upper", "\\p{Lu}" },
+        { "cntrl", "\\p{Cc}" },
+        { "xdigit", "0-9A-Fa-f" },
+        { "blank", "\\x09\\p{Zs}" },
+        { "punct", "\\p{P}\\p{S}" },
+        { "ascii", "\\x00-\\x7F" },
     };
     for (size_t i = 0; i < sizeof sets / sizeof *sets; i++) {
         char name[16];
@@ -349,47 +379,25 @@ static cx_status class_part(reader *r, bool *more)
     return CX_OK;
 }
 
-/* After '['. A & B becomes (?=A)B; negation is a look-ahead before any character. */
+/* After '['. A & B becomes (?:(?=A)B); negation is a look-ahead before any character. */
 static cx_status class(reader *r)
 {
     bool negated = peek(r, 0) == '^', more = true;
-    size_t start, last;
+    size_t start, last = 0, parts = 0;
     begin_atom(r);
     if (negated) r->at++;
-    start = last = r->out->len;
-    for (int parts = 0; more; parts++) {
+    for (start = r->out->len; more; parts++) {
         last = r->out->len;
         if (parts > 8) return refuse(r, "too many && in a class");
         CX_TRY(class_part(r, &more));
-        if (parts == 0 && !more) break;
-        if (more) {
-            char *p;
-            put(r, "   )"); /* room for "(?=" before the part */
-            if (r->out->failed) return cx__text_nomem("a pattern");
-            p = r->out->data + last;
-            memmove(p + 3, p, r->out->len - last - 4);
-            memcpy(p, "(?=", 3);
-        }
+        if (!more) break;
+        put(r, ")");
+        CX_TRY(insert(r, last, "(?="));
     }
-    if (r->out->failed) return cx__text_nomem("a pattern");
-    if (last == start && negated && r->out->data[start + 1] != '^') {
-        put(r, " ");
-        if (r->out->failed) return cx__text_nomem("a pattern");
-        memmove(r->out->data + start + 2, r->out->data + start + 1, r->out->len - start - 2);
-        r->out->data[start + 1] = '^';
-        return CX_OK;
-    }
-    if (last == start && !negated) return CX_OK;
-    {
-        const char *head = negated ? "(?:(?!" : "(?:", *tail = negated ? ")[\\x00-\\x{10FFFF}])" : ")";
-        size_t n = strlen(head);
-        put(r, head);
-        if (r->out->failed) return cx__text_nomem("a pattern");
-        memmove(r->out->data + start + n, r->out->data + start, r->out->len - start - n);
-        memcpy(r->out->data + start, head, n);
-        put(r, tail);
-    }
-    return CX_OK;
+    if (parts == 0 && !negated) return CX_OK;
+    if (parts == 0 && r->out->data[start + 1] != '^') return insert(r, start + 1, "^");
+    put(r, negated ? ")[\\x00-\\x{10FFFF}])" : ")");
+    return insert(r, start, negated ? "(?:(?!" : "(?:");
 }
 
 /* ---- groups ---- */
@@ -474,22 +482,15 @@ static cx_status close_group(reader *r)
 
 /* ---- quantifiers ---- */
 
-/* Puts (?: ) around the last atom. */
-static cx_status wrap_atom(reader *r)
-{
-    put(r, "   )");
-    if (r->out->failed) return cx__text_nomem("a pattern");
-    memmove(r->out->data + r->atom + 3, r->out->data + r->atom, r->out->len - 4 - r->atom);
-    memcpy(r->out->data + r->atom, "(?:", 3);
-    return CX_OK;
-}
-
 static cx_status quantify(reader *r, const char *text, bool many)
 {
     if (r->atom == SIZE_MAX) return bad(r, "nothing to repeat");
     if (many && r->atom_looks)
         return refuse(r, "repeats a group that holds a look-around with a repeat");
-    if (r->quantified) CX_TRY(wrap_atom(r));
+    if (r->quantified) {
+        put(r, ")");
+        CX_TRY(insert(r, r->atom, "(?:"));
+    }
     put(r, text);
     if (many) r->stack[r->depth - 1].repeats = true;
     r->quantified = true;

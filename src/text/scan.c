@@ -188,7 +188,8 @@ cx_status cx__scan_skip(cx__scan *s, const char **raw, size_t *len)
             open[depth++] = c;
             s->at++;
         } else if (depth > 0 && (c == ']' || c == '}')) {
-            if (open[--depth] != (c == ']' ? '[' : '{')) return cx__scan_fail(s, "its other bracket");
+            if (open[--depth] != (c == ']' ? '[' : '{'))
+                return cx__scan_fail(s, "its other bracket");
             s->at++;
         } else if (depth > 0 && (c == ',' || c == ':')) {
             s->at++;

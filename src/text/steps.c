@@ -18,8 +18,7 @@ static cx_status add_step(cx__steps *s, const json_t *o, const char *where, cons
     char place[256];
     cx__step *step;
     snprintf(place, sizeof place, "%s: %.40s", where, type);
-    if (!kind)
-        return CX_FAIL(CX_EUNSUPPORTED, "%s: type '%s' is not supported", where, type);
+    if (!kind) return CX_FAIL(CX_EUNSUPPORTED, "%s: type '%s' is not supported", where, type);
     if (s->count == STEPS_MAX)
         return CX_FAIL(CX_ELIMIT, "%s: more than %d steps", where, STEPS_MAX);
     step = &s->at[s->count++];

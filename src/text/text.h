@@ -11,7 +11,7 @@ cx_status cx__tokenizer_parse(const char *json, size_t len, const char *where, c
 
 /* UTF-8 (utf8.c). cx__utf8_next and cx__utf8_len want valid text, *s < end. */
 uint32_t cx__utf8_next(const char **s, const char *end);
-size_t cx__utf8_put(uint32_t c, char out[4]);            /* bytes written, 1..4 */
-size_t cx__utf8_bad(const char *s, size_t len);          /* offset of the first bad byte, or len */
+size_t cx__utf8_put(uint32_t c, char out[4]);   /* bytes written, 1..4 */
+size_t cx__utf8_bad(const char *s, size_t len); /* offset of the first bad byte, or len */
 
 #endif

@@ -88,8 +88,8 @@ static cx_status encode(encoding *e, const char *text, size_t len, bool add_spec
     return cx__post_apply(&e->t->post, add_special, &e->ids);
 }
 
-cx_status cx_tokenizer_encode(const cx_tokenizer *t, const char *text, size_t len,
-                              bool add_special, int32_t **ids, size_t *count)
+cx_status cx_tokenizer_encode(const cx_tokenizer *t, const char *text, size_t len, bool add_special,
+                              int32_t **ids, size_t *count)
 {
     encoding e = { .t = t };
     cx__buf clean = { .max = 3 * CX__TEXT_MAX };

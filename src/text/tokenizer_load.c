@@ -6,15 +6,15 @@ enum { FILE_MAX = 512 << 20, MODEL_MAX = 1 << 20 };
 
 /* Members of the file, as text. Required: model. */
 enum { VERSION, TRUNCATION, PADDING, ADDED, NORMALIZER, PRE, POST, DECODER, MODEL, MEMBERS };
-static const char *const member_names[MEMBERS] = { "version", "truncation", "padding",
-                                                   "added_tokens", "normalizer", "pre_tokenizer",
-                                                   "post_processor", "decoder", "model" };
+static const char *const member_names[MEMBERS] = { "version",        "truncation", "padding",
+                                                   "added_tokens",   "normalizer", "pre_tokenizer",
+                                                   "post_processor", "decoder",    "model" };
 typedef struct loader {
     cx_tokenizer *t;
     cx__scan scan;
     json_t *members[MEMBERS];
     bool seen[MEMBERS];
-    cx__buf model;  /* the members of "model" but for vocab and merges, as an object */
+    cx__buf model;   /* the members of "model" but for vocab and merges, as an object */
     cx__scan merges; /* at the list; begin NULL: none */
     bool vocab;
     const char *where;
@@ -59,7 +59,8 @@ static cx_status read_model_member(loader *l)
     CX_TRY(cx__scan_expect(&l->scan, ':'));
     if (is_key(key, key_len, "vocab")) return read_vocab(l);
     if (is_key(key, key_len, "merges")) {
-        if (l->merges.begin) return CX_FAIL(CX_EFORMAT, "%s: model: 'merges' is there twice", l->where);
+        if (l->merges.begin)
+            return CX_FAIL(CX_EFORMAT, "%s: model: 'merges' is there twice", l->where);
         l->merges = l->scan; /* read when the vocabulary and the options are known */
         CX_TRY(cx__scan_skip(&l->scan, &raw, &len));
         l->merges.strings = l->scan.strings - l->merges.strings;
@@ -103,8 +104,8 @@ static cx_status read_member(loader *l)
     if (which < MEMBERS) l->seen[which] = true;
     if (which == MODEL) return read_model(l);
     CX_TRY(cx__scan_skip(&l->scan, &raw, &len));
-    CX_TRY(parse_value(l, raw, len, which < MEMBERS ? member_names[which] : "unknown member",
-                       &value));
+    CX_TRY(
+        parse_value(l, raw, len, which < MEMBERS ? member_names[which] : "unknown member", &value));
     if (which < MEMBERS) l->members[which] = value;
     else json_decref(value);
     return CX_OK;
@@ -248,8 +249,9 @@ cx_status cx_tokenizer_open(const char *path, cx_tokenizer **out)
     bool folder = cx__path_is_dir(path);
     const char *slash = strrchr(path, '/');
     char *file = folder ? cx__path_join(path, "tokenizer.json") : cx__strdup(path);
-    char *dir = folder ? cx__strdup(path)
-                       : slash ? cx__strndup(path, (size_t)(slash - path) + 1) : cx__strdup(".");
+    char *dir = folder  ? cx__strdup(path)
+                : slash ? cx__strndup(path, (size_t)(slash - path) + 1)
+                        : cx__strdup(".");
     cx_status st = CX_FAIL(CX_ENOMEM, "%s", path);
     *out = NULL;
     if (file && dir) {

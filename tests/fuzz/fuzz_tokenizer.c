@@ -28,7 +28,8 @@ static void check_stream(const cx_tokenizer *t, const int32_t *ids, size_t count
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const char fixed[] = "It's  a <s> w\xC3\xA9rd \xF0\x9F\x98\x80 123\r\n\nab e\xCC\x81\xFF \xE2\x96\x81";
+    static const char fixed[] =
+        "It's  a <s> w\xC3\xA9rd \xF0\x9F\x98\x80 123\r\n\nab e\xCC\x81\xFF \xE2\x96\x81";
     const char *json = (const char *)data, *nul = size ? memchr(json, 0, size) : NULL;
     size_t len = nul ? (size_t)(nul - json) : size, count, text_len;
     const char *input = nul ? nul + 1 : fixed;

@@ -8,7 +8,7 @@
 int main(int argc, char **argv)
 {
     int indent = argc == 3 ? atoi(argv[1]) : 0, sort = argc == 3 ? atoi(argv[2]) : 0;
-    cx__buf out = {.max = (size_t)1 << 30};
+    cx__buf out = { .max = (size_t)1 << 30 };
     char *line = NULL;
     size_t room = 0;
     ssize_t len;

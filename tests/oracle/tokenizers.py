@@ -185,7 +185,7 @@ def small_tokenizers():
     t.post_processor = processors.RobertaProcessing(("</s>", t.token_to_id("</s>")), ("<s>", t.token_to_id("<s>")))
     yield "chars_prefix", t
     t = characters(byte_fallback=True, fuse_unk=False)
-    t.pre_tokenizer = pre.Sequence([pre.CharDelimiterSplit("."), pre.WhitespaceSplit()])
+    t.pre_tokenizer = pre.Sequence([pre.CharDelimiterSplit("."), pre.WhitespaceSplit(), pre.Metaspace("▁", "first", False)])
     t.decoder = decoders.Sequence([decoders.ByteFallback(), decoders.Replace(Regex("[ae]"), "<>"), decoders.Fuse()])
     yield "chars_delimiter", t
 

@@ -26,7 +26,8 @@ static void check_ids(const cx_tokenizer *t, const char *text, size_t len, bool 
 }
 
 /* All at once and id by id; each streamed piece must be whole characters. */
-static void check_text(const cx_tokenizer *t, const json_t *list, bool keep, const json_t *text_want)
+static void check_text(const cx_tokenizer *t, const json_t *list, bool keep,
+                       const json_t *text_want)
 {
     const char *want = json_string_value(text_want);
     size_t want_len = json_string_length(text_want);
@@ -36,7 +37,8 @@ static void check_text(const cx_tokenizer *t, const json_t *list, bool keep, con
     cx_detokenizer *d = NULL;
     const char *part;
     char *text = NULL;
-    for (size_t i = 0; i < count; i++) ids[i] = (int32_t)json_integer_value(json_array_get(list, i));
+    for (size_t i = 0; i < count; i++)
+        ids[i] = (int32_t)json_integer_value(json_array_get(list, i));
     CHECK_OK(cx_tokenizer_decode(t, ids, count, keep, &text, &len));
     CHECK_STR(text, want);
     CHECK_INT(len, want_len);
@@ -105,21 +107,45 @@ static void check_real(const char *name)
     check_file(folder, expected, 60);
 }
 
-TEST(tokenizer, gpt2_equals_the_library) { check_real("gpt2"); }
-TEST(tokenizer, llama2_equals_the_library) { check_real("llama2-tinyllama"); }
-TEST(tokenizer, llama3_equals_the_library) { check_real("llama3"); }
-TEST(tokenizer, qwen3_equals_the_library) { check_real("qwen3"); }
-TEST(tokenizer, phi3_equals_the_library) { check_real("phi-3"); }
-TEST(tokenizer, falcon_equals_the_library) { check_real("falcon"); }
-TEST(tokenizer, smollm2_equals_the_library) { check_real("smollm2-135m-instruct"); }
-TEST(tokenizer, pythia_equals_the_library) { check_real("pythia"); }
+TEST(tokenizer, gpt2_equals_the_library)
+{
+    check_real("gpt2");
+}
+TEST(tokenizer, llama2_equals_the_library)
+{
+    check_real("llama2-tinyllama");
+}
+TEST(tokenizer, llama3_equals_the_library)
+{
+    check_real("llama3");
+}
+TEST(tokenizer, qwen3_equals_the_library)
+{
+    check_real("qwen3");
+}
+TEST(tokenizer, phi3_equals_the_library)
+{
+    check_real("phi-3");
+}
+TEST(tokenizer, falcon_equals_the_library)
+{
+    check_real("falcon");
+}
+TEST(tokenizer, smollm2_equals_the_library)
+{
+    check_real("smollm2-135m-instruct");
+}
+TEST(tokenizer, pythia_equals_the_library)
+{
+    check_real("pythia");
+}
 
 TEST(tokenizer, golden_hostile_text_equals_the_library)
 {
     static const char *const names[] = {
-        "bytes_behaviors", "bytes_gpt2", "bytes_llama3", "bytes_qwen2", "bytes_sequence",
-        "bytes_upper_lower", "chars_delimiter", "chars_llama2", "chars_metaspace_first",
-        "chars_nfkc", "chars_prefix", "chars_suffix",
+        "bytes_behaviors",       "bytes_gpt2",        "bytes_llama3",    "bytes_qwen2",
+        "bytes_sequence",        "bytes_upper_lower", "chars_delimiter", "chars_llama2",
+        "chars_metaspace_first", "chars_nfkc",        "chars_prefix",    "chars_suffix",
     };
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         char tokenizer[200], expected[200];
@@ -140,7 +166,8 @@ TEST(tokenizer, stories260k_equals_its_reference)
     snprintf(path, sizeof path, "%s/reference.json", folder);
     CHECK_OK(cx_tokenizer_open(folder, &t));
     CHECK_OK(cx__json_load(path, FILE_MAX, &reference));
-    json_array_foreach (reference, i, row) {
+    json_array_foreach(reference, i, row)
+    {
         const char *prompt = json_string_value(json_object_get(row, "prompt"));
         if (prompt) check_ids(t, prompt, strlen(prompt), true, json_object_get(row, "ids"));
     }

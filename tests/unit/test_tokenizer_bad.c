@@ -7,13 +7,15 @@
 #include <stdio.h>
 
 #define HEAD "{\"version\":\"1.0\","
-#define MODEL(vocab, merges) "\"model\":{\"type\":\"BPE\",\"vocab\":" vocab ",\"merges\":" merges "}}"
+#define MODEL(vocab, merges)                                                                       \
+    "\"model\":{\"type\":\"BPE\",\"vocab\":" vocab ",\"merges\":" merges "}}"
 #define GOOD MODEL("{\"a\":0,\"b\":1,\"ab\":2}", "[\"a b\"]")
 #define ADDED(token) HEAD "\"added_tokens\":[" token "]," GOOD
 #define PRE(component) HEAD "\"pre_tokenizer\":" component "," GOOD
 #define NORMALIZER(component) HEAD "\"normalizer\":" component "," GOOD
-#define SPLIT(regex) PRE("{\"type\":\"Split\",\"pattern\":{\"Regex\":\"" regex "\"},"              \
-                         "\"behavior\":\"Isolated\",\"invert\":false}")
+#define SPLIT(regex)                                                                               \
+    PRE("{\"type\":\"Split\",\"pattern\":{\"Regex\":\"" regex "\"},"                               \
+        "\"behavior\":\"Isolated\",\"invert\":false}")
 #define POST(component) HEAD "\"post_processor\":" component "," GOOD
 #define DECODER(component) HEAD "\"decoder\":" component "," GOOD
 
@@ -26,12 +28,14 @@ static const struct bad {
     { "empty file", "", CX_EFORMAT, "offset 0" },
     { "list at the top", "[]", CX_EFORMAT, "'{'" },
     { "bytes after the end", HEAD GOOD "x", CX_EFORMAT, "the end of the file" },
-    { "cut off", HEAD "\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0", CX_EFORMAT, "found the end" },
+    { "cut off", HEAD "\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0", CX_EFORMAT,
+      "found the end" },
     { "no model", HEAD "\"normalizer\":null}", CX_EFORMAT, "'model' is missing" },
     { "two models", HEAD "\"model\":{\"vocab\":{\"a\":0},\"merges\":[]}," GOOD, CX_EFORMAT,
       "'model' is there twice" },
     { "other version", "{\"version\":\"2.0\"," GOOD, CX_EUNSUPPORTED, "version '2.0'" },
-    { "garbage in an unknown member", HEAD "\"x\":{\"y\":[1,,2]}," GOOD, CX_EFORMAT, "unknown member" },
+    { "garbage in an unknown member", HEAD "\"x\":{\"y\":[1,,2]}," GOOD, CX_EFORMAT,
+      "unknown member" },
     { "Unigram", HEAD "\"model\":{\"type\":\"Unigram\",\"vocab\":[[\"a\",-1.5]]}}", CX_EUNSUPPORTED,
       "'Unigram'" },
     { "WordPiece", HEAD "\"model\":{\"type\":\"WordPiece\",\"vocab\":{\"a\":0}}}", CX_EUNSUPPORTED,
@@ -53,7 +57,8 @@ static const struct bad {
     { "id 1.5", HEAD MODEL("{\"a\":1.5}", "[]"), CX_EFORMAT, "a whole number" },
     { "id is a string", HEAD MODEL("{\"a\":\"0\"}", "[]"), CX_EFORMAT, "an id" },
     { "token of bad UTF-8", HEAD MODEL("{\"a\xFF\":0}", "[]"), CX_EFORMAT, "UTF-8" },
-    { "token with half a surrogate", HEAD MODEL("{\"\\ud800\":0}", "[]"), CX_EFORMAT, "bad escape" },
+    { "token with half a surrogate", HEAD MODEL("{\"\\ud800\":0}", "[]"), CX_EFORMAT,
+      "bad escape" },
     { "token with a bad escape", HEAD MODEL("{\"\\q\":0}", "[]"), CX_EFORMAT, "bad escape" },
     { "token with a control character", HEAD MODEL("{\"\n\":0}", "[]"), CX_EFORMAT, "control" },
 
@@ -62,17 +67,18 @@ static const struct bad {
       "merges[0]: token not in the vocabulary: 'b'" },
     { "merge into an absent token", HEAD MODEL("{\"a\":0,\"b\":1}", "[\"a b\"]"), CX_EFORMAT,
       "merges[0]: result not in the vocabulary: 'ab'" },
-    { "merge as a pair, absent", HEAD MODEL("{\"a\":0,\"b\":1,\"ab\":2}", "[[\"a\",\"b\"],[\"a\",\"c\"]]"),
-      CX_EFORMAT, "merges[1]: token not in the vocabulary: 'c'" },
+    { "merge as a pair, absent",
+      HEAD MODEL("{\"a\":0,\"b\":1,\"ab\":2}", "[[\"a\",\"b\"],[\"a\",\"c\"]]"), CX_EFORMAT,
+      "merges[1]: token not in the vocabulary: 'c'" },
     { "merge of one", HEAD MODEL("{\"a\":0}", "[\"a\"]"), CX_EFORMAT, "one space" },
     { "merge of three", HEAD MODEL("{\"a\":0}", "[\"a a a\"]"), CX_EFORMAT, "one space" },
     { "pair of three", HEAD MODEL("{\"a\":0}", "[[\"a\",\"a\",\"a\"]]"), CX_EFORMAT, "']'" },
     { "merge is a number", HEAD MODEL("{\"a\":0}", "[1]"), CX_EFORMAT, "'['" },
-    { "strings and pairs", HEAD MODEL("{\"a\":0,\"b\":1,\"ab\":2}", "[\"a b\",[\"a\",\"b\"]]"), CX_EFORMAT,
-      "merges[1]: strings and pairs are mixed" },
+    { "strings and pairs", HEAD MODEL("{\"a\":0,\"b\":1,\"ab\":2}", "[\"a b\",[\"a\",\"b\"]]"),
+      CX_EFORMAT, "merges[1]: strings and pairs are mixed" },
     { "merges not closed", HEAD MODEL("{\"a\":0}", "[\"a a\""), CX_EFORMAT, "offset" },
-    { "dropout", HEAD "\"model\":{\"dropout\":0.1,\"vocab\":{\"a\":0},\"merges\":[]}}", CX_EUNSUPPORTED,
-      "dropout 0.1" },
+    { "dropout", HEAD "\"model\":{\"dropout\":0.1,\"vocab\":{\"a\":0},\"merges\":[]}}",
+      CX_EUNSUPPORTED, "dropout 0.1" },
     { "fuse_unk is a number", HEAD "\"model\":{\"fuse_unk\":1,\"vocab\":{\"a\":0},\"merges\":[]}}",
       CX_EFORMAT, "fuse_unk" },
 
@@ -87,9 +93,10 @@ static const struct bad {
       "added_tokens[0]: \"id\"" },
     { "added token without id", ADDED("{\"content\":\"x\"}"), CX_EFORMAT, "'id' is missing" },
     { "added token of length 0", ADDED("{\"id\":3,\"content\":\"\"}"), CX_EFORMAT, "empty" },
-    { "added token twice", ADDED("{\"id\":0,\"content\":\"a\"},{\"id\":0,\"content\":\"a\"}"), CX_EFORMAT,
-      "'a' is there twice" },
-    { "added token is a string", ADDED("\"x\""), CX_EFORMAT, "added_tokens[0]: expected an object" },
+    { "added token twice", ADDED("{\"id\":0,\"content\":\"a\"},{\"id\":0,\"content\":\"a\"}"),
+      CX_EFORMAT, "'a' is there twice" },
+    { "added token is a string", ADDED("\"x\""), CX_EFORMAT,
+      "added_tokens[0]: expected an object" },
     { "added_tokens is an object", HEAD "\"added_tokens\":{}," GOOD, CX_EFORMAT, "must be a list" },
 
     { "unknown normalizer", NORMALIZER("{\"type\":\"Magic\"}"), CX_EUNSUPPORTED, "'Magic'" },
@@ -98,21 +105,28 @@ static const struct bad {
     { "sequence without list", NORMALIZER("{\"type\":\"Sequence\"}"), CX_EFORMAT, "'normalizers'" },
     { "Replace without pattern", NORMALIZER("{\"type\":\"Replace\",\"content\":\"\"}"), CX_EFORMAT,
       "Replace: 'pattern'" },
-    { "Prepend of a number", NORMALIZER("{\"type\":\"Prepend\",\"prepend\":1}"), CX_EFORMAT, "'prepend'" },
-    { "unknown pre-tokenizer", PRE("{\"type\":\"UnicodeScripts\"}"), CX_EUNSUPPORTED, "'UnicodeScripts'" },
-    { "Metaspace of two characters", PRE("{\"type\":\"Metaspace\",\"replacement\":\"__\"}"), CX_EFORMAT,
-      "'replacement' must be one character" },
-    { "Metaspace of none", PRE("{\"type\":\"Metaspace\",\"replacement\":\"\"}"), CX_EFORMAT, "'replacement'" },
+    { "Prepend of a number", NORMALIZER("{\"type\":\"Prepend\",\"prepend\":1}"), CX_EFORMAT,
+      "'prepend'" },
+    { "unknown pre-tokenizer", PRE("{\"type\":\"UnicodeScripts\"}"), CX_EUNSUPPORTED,
+      "'UnicodeScripts'" },
+    { "Metaspace of two characters", PRE("{\"type\":\"Metaspace\",\"replacement\":\"__\"}"),
+      CX_EFORMAT, "'replacement' must be one character" },
+    { "Metaspace of none", PRE("{\"type\":\"Metaspace\",\"replacement\":\"\"}"), CX_EFORMAT,
+      "'replacement'" },
     { "Metaspace of unknown scheme",
-      PRE("{\"type\":\"Metaspace\",\"replacement\":\"_\",\"prepend_scheme\":\"x\"}"), CX_EFORMAT, "'x'" },
+      PRE("{\"type\":\"Metaspace\",\"replacement\":\"_\",\"prepend_scheme\":\"x\"}"), CX_EFORMAT,
+      "'x'" },
     { "unknown behavior",
-      PRE("{\"type\":\"Split\",\"pattern\":{\"String\":\" \"},\"behavior\":\"Eat\"}"), CX_EFORMAT, "'Eat'" },
+      PRE("{\"type\":\"Split\",\"pattern\":{\"String\":\" \"},\"behavior\":\"Eat\"}"), CX_EFORMAT,
+      "'Eat'" },
     { "unknown decoder", DECODER("{\"type\":\"CTC\"}"), CX_EUNSUPPORTED, "decoder: type 'CTC'" },
-    { "Strip of a string", DECODER("{\"type\":\"Strip\",\"content\":\"ab\",\"start\":1,\"stop\":0}"),
-      CX_EFORMAT, "Strip: 'content'" },
-    { "Strip of -1", DECODER("{\"type\":\"Strip\",\"content\":\"a\",\"start\":-1,\"stop\":0}"), CX_EFORMAT,
-      "start" },
-    { "unknown post-processor", POST("{\"type\":\"X\"}"), CX_EUNSUPPORTED, "post_processor: type 'X'" },
+    { "Strip of a string",
+      DECODER("{\"type\":\"Strip\",\"content\":\"ab\",\"start\":1,\"stop\":0}"), CX_EFORMAT,
+      "Strip: 'content'" },
+    { "Strip of -1", DECODER("{\"type\":\"Strip\",\"content\":\"a\",\"start\":-1,\"stop\":0}"),
+      CX_EFORMAT, "start" },
+    { "unknown post-processor", POST("{\"type\":\"X\"}"), CX_EUNSUPPORTED,
+      "post_processor: type 'X'" },
     { "template with an absent token",
       POST("{\"type\":\"TemplateProcessing\",\"single\":[{\"SpecialToken\":{\"id\":\"s\"}}],"
            "\"special_tokens\":{}}"),
@@ -122,18 +136,20 @@ static const struct bad {
            "\"special_tokens\":{\"s\":{\"ids\":[3]}}}"),
       CX_EFORMAT, "an id below 3" },
     { "template with sequence B",
-      POST("{\"type\":\"TemplateProcessing\",\"single\":[{\"Sequence\":{\"id\":\"B\"}}]}"), CX_EFORMAT,
-      "single[0]" },
-    { "cls without id", POST("{\"type\":\"BertProcessing\",\"cls\":[\"a\"],\"sep\":[\"b\",1]}"), CX_EFORMAT,
-      "cls" },
+      POST("{\"type\":\"TemplateProcessing\",\"single\":[{\"Sequence\":{\"id\":\"B\"}}]}"),
+      CX_EFORMAT, "single[0]" },
+    { "cls without id", POST("{\"type\":\"BertProcessing\",\"cls\":[\"a\"],\"sep\":[\"b\",1]}"),
+      CX_EFORMAT, "cls" },
 
     { "pattern without end", SPLIT("(a"), CX_EFORMAT, "'(' without ')'" },
     { "pattern with a class without end", SPLIT("[a"), CX_EFORMAT, "does not end" },
     { "pattern of a star", SPLIT("*"), CX_EFORMAT, "nothing to repeat" },
     { "pattern with too many repeats", SPLIT("a{0,2147483647}"), CX_EUNSUPPORTED, "65535" },
     { "pattern with a backward range", SPLIT("[z-a]"), CX_EFORMAT, "backwards" },
-    { "pattern with an unknown property", SPLIT("\\\\p{Nonsense}"), CX_EUNSUPPORTED, "Split: pattern" },
-    { "pattern with look-ahead in repetition", SPLIT("(?:(?=a*+)a)*"), CX_EUNSUPPORTED, "look-around" },
+    { "pattern with an unknown property", SPLIT("\\\\p{Nonsense}"), CX_EUNSUPPORTED,
+      "Split: pattern" },
+    { "pattern with look-ahead in repetition", SPLIT("(?:(?=a*+)a)*"), CX_EUNSUPPORTED,
+      "look-around" },
     { "pattern with a callout", SPLIT("(*FAIL)"), CX_EUNSUPPORTED, "callout" },
     { "pattern with recursion", SPLIT("(a\\\\g<1>)"), CX_EUNSUPPORTED, "escape" },
     { "pattern that explodes", SPLIT("((a{1000}){1000}){1000}"), CX_EUNSUPPORTED, "too large" },
@@ -170,10 +186,12 @@ TEST(tokenizer_bad, odd_but_valid_files_load)
         HEAD GOOD,
         "{" GOOD,
         HEAD MODEL("{\"a\":0,\"b\":7,\"ab\":3}", "[[\"a\",\"b\"]]"), /* holes */
-        HEAD MODEL("{\"\\u0061\":0,\"\\u00e9\":1,\"\\ud83d\\ude00\":2,\"a\\u00e9\":3}", "[\"\\u0061 \\u00e9\"]"),
+        HEAD MODEL("{\"\\u0061\":0,\"\\u00e9\":1,\"\\ud83d\\ude00\":2,\"a\\u00e9\":3}",
+                   "[\"\\u0061 \\u00e9\"]"),
         HEAD MODEL("{\"a\":0,\"b\":1,\"ab\":2}", "[[\"\\u0061\",\"\\u0062\"],[\"a\",\"b\"]]"),
         HEAD "\"model\":{\"merges\":[\"a b\"],\"vocab\":{\"a\":0,\"b\":1,\"ab\":2}}}",
-        HEAD "\"model\":{\"dropout\":0.0,\"unk_token\":\"none\",\"vocab\":{\"a\":0,\"b\":1},\"merges\":[]}}",
+        HEAD "\"model\":{\"dropout\":0.0,\"unk_token\":\"none\",\"vocab\":{\"a\":0,\"b\":1},"
+             "\"merges\":[]}}",
         HEAD MODEL("{\"a\":0,\"<0xGG>\":1,\"<0x-1>\":2}", "[\"#version: 0.2\"]"),
         ADDED("{\"id\":3,\"content\":\"x\"},{\"id\":4,\"content\":\"y\",\"special\":true}"),
         NORMALIZER("{\"type\":\"Replace\",\"pattern\":{\"String\":\"\"},\"content\":\"-\"}"),
@@ -190,6 +208,24 @@ TEST(tokenizer_bad, odd_but_valid_files_load)
         cx_free(ids);
         cx_tokenizer_close(t);
     }
+}
+
+/* After b+c the waiting a+b is void; were it taken for a+bc, the result would be abc d. */
+TEST(tokenizer_bad, void_merges_are_not_taken_for_others)
+{
+    static const char json[] = HEAD MODEL(
+        "{\"a\":0,\"b\":1,\"c\":2,\"d\":3,\"bc\":4,\"ab\":5,\"bcd\":6,\"abc\":7}",
+        "[\"b c\",\"a b\",\"bc d\",\"a bc\"]");
+    cx_tokenizer *t = NULL;
+    int32_t *ids = NULL;
+    size_t count;
+    CHECK_OK(parse(json, sizeof json - 1, &t));
+    CHECK_OK(cx_tokenizer_encode(t, "abcd", 4, false, &ids, &count));
+    CHECK_INT(count, 2);
+    CHECK_INT(ids[0], 0);
+    CHECK_INT(ids[1], 6);
+    cx_free(ids);
+    cx_tokenizer_close(t);
 }
 
 /* Text of `count` times `part`, between head and tail. */
@@ -211,22 +247,33 @@ static cx_status parse_repeated(const char *head, const char *part, size_t count
 
 TEST(tokenizer_bad, deep_nesting_is_refused)
 {
-    CHECK_INT(parse_repeated(HEAD "\"normalizer\":", "{\"type\":\"Sequence\",\"normalizers\":[", 10000, "]}," GOOD),
+    CHECK_INT(parse_repeated(HEAD "\"normalizer\":", "{\"type\":\"Sequence\",\"normalizers\":[",
+                             10000, "]}," GOOD),
               CX_EFORMAT);
     CHECK_INT(parse_repeated(HEAD "\"x\":", "[", 5000000, "]}"), CX_EFORMAT);
-    CHECK_INT(parse_repeated(HEAD "\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[", "{\"type\":\"WhitespaceSplit\"},",
-                             1000, "{\"type\":\"Whitespace\"}]}," GOOD), CX_ELIMIT);
+    CHECK_INT(parse_repeated(HEAD "\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[",
+                             "{\"type\":\"WhitespaceSplit\"},", 1000,
+                             "{\"type\":\"Whitespace\"}]}," GOOD),
+              CX_ELIMIT);
 }
 
 TEST(tokenizer_bad, huge_parts_are_refused)
 {
-    CHECK_INT(parse_repeated(HEAD "\"added_tokens\":[{\"id\":3,\"content\":\"", "abcdefgh", 131072, "\"}]," GOOD), CX_ELIMIT);
+    CHECK_INT(parse_repeated(HEAD "\"added_tokens\":[{\"id\":3,\"content\":\"", "abcdefgh", 131072,
+                             "\"}]," GOOD),
+              CX_ELIMIT);
     CHECK_HAS(cx_error(), "content of 1048576 bytes");
-    CHECK_INT(parse_repeated(HEAD "\"pre_tokenizer\":{\"type\":\"Split\",\"behavior\":\"Isolated\",\"pattern\":{\"Regex\":\"", "(a)",
-                             10000, "\"}}," GOOD), CX_ELIMIT);
-    CHECK_INT(parse_repeated(HEAD "\"pre_tokenizer\":{\"type\":\"Split\",\"behavior\":\"Isolated\",\"pattern\":{\"Regex\":\"", "(",
-                             4000, "\"}}," GOOD), CX_EUNSUPPORTED);
-    CHECK_INT(parse_repeated(HEAD "\"model\":{\"x\":\"", "abcdefgh", 200000, "\",\"vocab\":{\"a\":0},\"merges\":[]}}"), CX_ELIMIT);
+    CHECK_INT(parse_repeated(HEAD "\"pre_tokenizer\":{\"type\":\"Split\",\"behavior\":\"Isolated\","
+                                  "\"pattern\":{\"Regex\":\"",
+                             "(a)", 10000, "\"}}," GOOD),
+              CX_ELIMIT);
+    CHECK_INT(parse_repeated(HEAD "\"pre_tokenizer\":{\"type\":\"Split\",\"behavior\":\"Isolated\","
+                                  "\"pattern\":{\"Regex\":\"",
+                             "(", 4000, "\"}}," GOOD),
+              CX_EUNSUPPORTED);
+    CHECK_INT(parse_repeated(HEAD "\"model\":{\"x\":\"", "abcdefgh", 200000,
+                             "\",\"vocab\":{\"a\":0},\"merges\":[]}}"),
+              CX_ELIMIT);
 }
 
 TEST(tokenizer_bad, templates_that_double_are_refused)
@@ -234,8 +281,9 @@ TEST(tokenizer_bad, templates_that_double_are_refused)
     static const char twice[] =
         "{\"type\":\"TemplateProcessing\",\"single\":[{\"Sequence\":{\"id\":\"A\"}},"
         "{\"Sequence\":{\"id\":\"A\"}}]},";
-    CHECK_INT(parse_repeated(HEAD "\"post_processor\":{\"type\":\"Sequence\",\"processors\":[", twice, 40,
-                             "{\"type\":\"ByteLevel\"}]}," GOOD), CX_ELIMIT);
+    CHECK_INT(parse_repeated(HEAD "\"post_processor\":{\"type\":\"Sequence\",\"processors\":[",
+                             twice, 40, "{\"type\":\"ByteLevel\"}]}," GOOD),
+              CX_ELIMIT);
 }
 
 /* ---- prefixes and flipped bits of a real file: an error or a tokenizer, never more ---- */
@@ -273,7 +321,8 @@ TEST(tokenizer_bad, flipped_bits_do_no_harm)
         size_t count;
         json[i] ^= (char)(1 << i % 8);
         if (parse(json, len, &t) == CX_OK) {
-            if (cx_tokenizer_encode(t, "a <s> 12\xC3\xA9", 10, true, &ids, &count) == CX_OK) cx_free(ids);
+            if (cx_tokenizer_encode(t, "a <s> 12\xC3\xA9", 10, true, &ids, &count) == CX_OK)
+                cx_free(ids);
             loaded++;
         } else {
             refused++;
@@ -310,7 +359,8 @@ static cx_status use_all(const char *json, size_t len)
     if (st == CX_OK) st = cx_tokenizer_encode(t, text, sizeof text - 1, true, &ids, &count);
     if (st == CX_OK) st = cx_tokenizer_decode(t, ids, count, true, &out, &out_len);
     if (st == CX_OK) st = cx_detokenizer_new(t, true, &d);
-    for (size_t i = 0; i < count && st == CX_OK; i++) st = cx_detokenizer_push(d, ids[i], &part, &out_len);
+    for (size_t i = 0; i < count && st == CX_OK; i++)
+        st = cx_detokenizer_push(d, ids[i], &part, &out_len);
     if (st == CX_OK) st = cx_detokenizer_finish(d, &part, &out_len);
     cx_detokenizer_free(d);
     cx_free(out);
@@ -333,12 +383,13 @@ static void fail_each(const char *name)
     total = seen;
     for (int kind = 0; kind < 2; kind++) {
         from_then_on = kind == 1;
-        for (uint64_t n = 0; n < total; n += total > 4000 ? 1 + total / 2000 : 1) {
+        for (uint64_t n = 0; n<total; n += total> 4000 ? 1 + total / 2000 : 1) {
             cx_status st;
             fail_at = n;
             seen = 0;
             st = use_all(json, len);
-            if (st != CX_OK && st != CX_ENOMEM) fail_msg("%s: allocation %d: %s", name, (int)n, cx_error());
+            if (st != CX_OK && st != CX_ENOMEM)
+                fail_msg("%s: allocation %d: %s", name, (int)n, cx_error());
             failures += st == CX_ENOMEM;
         }
     }
@@ -348,7 +399,19 @@ static void fail_each(const char *name)
     cx__free(json);
 }
 
-TEST(tokenizer_bad, every_allocation_may_fail_bytes) { fail_each("bytes_llama3"); }
-TEST(tokenizer_bad, every_allocation_may_fail_chars) { fail_each("chars_llama2"); }
-TEST(tokenizer_bad, every_allocation_may_fail_normalizers) { fail_each("chars_nfkc"); }
-TEST(tokenizer_bad, every_allocation_may_fail_regex) { fail_each("bytes_sequence"); }
+TEST(tokenizer_bad, every_allocation_may_fail_bytes)
+{
+    fail_each("bytes_llama3");
+}
+TEST(tokenizer_bad, every_allocation_may_fail_chars)
+{
+    fail_each("chars_llama2");
+}
+TEST(tokenizer_bad, every_allocation_may_fail_normalizers)
+{
+    fail_each("chars_nfkc");
+}
+TEST(tokenizer_bad, every_allocation_may_fail_regex)
+{
+    fail_each("bytes_sequence");
+}

@@ -16,7 +16,7 @@
 void unit_register(const char *module, const char *claim, void (*run)(void **));
 
 #define TEST(module, claim)                                                                        \
-    static void test_##module##_##claim(void **unit_state);                                             \
+    static void test_##module##_##claim(void **unit_state);                                        \
     __attribute__((constructor)) static void register_##module##_##claim(void)                     \
     {                                                                                              \
         unit_register(#module, #claim, test_##module##_##claim);                                   \

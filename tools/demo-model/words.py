@@ -122,9 +122,6 @@ ROLES = {
 }
 
 COLOURS = "red blue green yellow orange purple pink white brown golden silver grey".split()
-TOYS = """ball kite doll drum boat train truck teddy bear robot puzzle top whistle car scooter
-jump rope toy horse book paintbrush bucket spade puppet bell music box marble balloon flute
-toy duck hat scarf umbrella blanket lantern wagon tea cup button box stuffed rabbit toy plane""".replace("\n", " ")
 TOYS = ["ball", "kite", "doll", "drum", "toy boat", "toy train", "toy truck", "teddy bear", "toy robot",
         "spinning top", "whistle", "toy car", "scooter", "jump rope", "toy horse", "picture book", "paintbrush",
         "bucket", "puppet", "bell", "music box", "marble", "balloon", "flute", "toy duck", "hat", "scarf",
@@ -155,7 +152,6 @@ PLANTS = [("sunflower", "flower"), ("pumpkin", "vegetable"), ("tomato plant", "v
           ("melon", "vegetable"), ("daisy", "flower"), ("apple tree", "tree"), ("cherry tree", "tree"),
           ("poppy", "flower"), ("radish", "vegetable"), ("lavender bush", "flower"), ("pea plant", "vegetable")]
 WEATHER = ["sunny", "windy", "warm", "cloudy", "bright", "misty", "cool", "fresh", "mild"]
-SEASONS = ["spring", "summer", "autumn", "winter"]
 VILLAGE = ["a small village by the sea", "a quiet village in the hills", "a little town with crooked streets",
            "a white house near the forest", "a yellow house at the end of a long road", "a farm with a red barn",
            "a tall house in the middle of a big city", "a cottage beside a river", "a village full of gardens",

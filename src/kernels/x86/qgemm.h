@@ -44,20 +44,23 @@ static inline bool in_slice(const plan *p, size_t u)
     return u < p->units && u % 16 - p->lane < p->lanes;
 }
 
-/* Copies the slice of n activation rows in the order of the sum. */
+/* Copies the slice of n activation rows in the order of the sum. It reads in the order of the
+ * columns, since the rows come from far and the tile is near. */
 static inline void pack_tile(uint8_t *dst, const plan *p, const uint8_t *x, size_t n)
 {
-    size_t stride = cx__qact_stride(p->cols);
+    const size_t stride = cx__qact_stride(p->cols), unit_bytes = n * (p->unit + 8);
     for (size_t m = 0; m < n; m++, x += stride) {
         const uint8_t *scale = x + cx__qact_scale_at(p->cols), *sum = x + cx__qact_sum_at(p->cols);
-        uint8_t *d = dst;
-        for (size_t l = p->lane; l < p->lane + p->lanes; l++)
-            for (size_t u = l; u < p->units; u += 16, d += n * (p->unit + 8)) {
+        for (size_t at = p->lane; at < p->units; at += 16)
+            for (size_t u = at; u < at + p->lanes && u < p->units; u++) {
+                uint8_t *d = dst + unit_place(p, u) * unit_bytes, *f = d + n * p->unit + m * 4;
                 float pair[2] = {0, 0};
-                uint8_t *f = d + n * p->unit + m * 4;
-                memcpy(d + m * p->unit, x + u * p->unit, 32);
-                if (p->unit == 64) memcpy(d + m * 64 + 32, x + u * 64 + 32, 32);
-                memcpy(pair, sum + u * p->unit / 32 * 4, p->unit / 8);
+                __builtin_prefetch(x + stride + u * p->unit);
+                if (p->unit == 64)
+                    memcpy(d + m * 64, x + u * 64, 64);
+                else
+                    memcpy(d + m * 32, x + u * 32, 32);
+                memcpy(pair, sum + u * p->unit / 32 * 4, p->unit == 64 ? 8 : 4);
                 if (p->unit == 64) pair[0] += pair[1];
                 memcpy(f, scale + u * p->unit / 64 * 4, 4);
                 memcpy(f + n * 4, pair, 4);
