@@ -45,7 +45,7 @@ static cx_status decode(const cx_tokenizer *t, const tokenize_args *a, const cha
     CX_TRY(cx_input_ids("standard input", list, len, &ids, &n));
     cx_status st = cx_tokenizer_decode(t, ids, n, a->special, &text, &len);
     cx__free(ids);
-    if (st != CX_OK) return st;
+    if (st != CX_OK) return cx__fail_in(st, "standard input");
     if (a->json) {
         json_t *v = json_stringn(text, len);
         st = cx_output_json(v);

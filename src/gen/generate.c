@@ -69,7 +69,9 @@ static cx_status take(job *j, int32_t token)
     j->out->tokens[j->out->token_count++] = token;
     cx_sampler_accept(j->sampler, token);
     if (is_eos(j, token)) return end(j, CX_FINISH_STOP), CX_OK;
-    if (j->detok) CX_TRY(cx_detokenizer_push(j->detok, token, &text, &len));
+    /* Embeddings are often padded to more rows than there are tokens: such an id has no text. */
+    if (j->detok && token < cx_tokenizer_size(j->t))
+        CX_TRY(cx_detokenizer_push(j->detok, token, &text, &len));
     CX_TRY(cx__stops_push(&j->stops, text, len));
     if (!stream(j, false)) return end(j, CX_FINISH_CANCELED), CX_OK;
     if (j->stops.hit) return end(j, CX_FINISH_STOP), CX_OK;

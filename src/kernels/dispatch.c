@@ -55,13 +55,13 @@ void cx__kernels_list(unsigned isa, void (*fn)(void *user, const char *slot, con
     }
 }
 
-/* The most that a variant of qgemv or qgemm keeps for `cols` columns; both fill it from the start. */
+/* The most that a variant of qgemv or qgemm keeps for `cols` columns. */
 size_t cx__qmul_scratch(size_t cols)
 {
     /* qgemv: codes, and 8 bytes a unit, of each row, up to whole blocks of 16 units */
     size_t gemv = CX__QGEMV_ROWS * ((cols + 1023) / 1024 * 1024 + (cols + 511) / 512 * 128);
     /* qgemm: units of 32 columns, 640 bytes for 16 weight rows, 40 for an activation row */
     size_t units = (cols + 1023) / 1024 * 2 * cx__qmul_lanes(cols);
-    size_t gemm = units * (CX__QMUL_PANEL_ROWS / 16 * 640 + CX__QMUL_TILE_ROWS * 40);
+    size_t gemm = units * (cx__qmul_panel_rows(cols) / 16 * 640 + CX__QMUL_TILE_ROWS * 40);
     return gemm > gemv ? gemm : gemv; /* both multiples of 64 */
 }

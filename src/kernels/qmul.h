@@ -18,4 +18,12 @@ static inline size_t cx__qmul_lanes(size_t cols)
     return lanes;
 }
 
+/* Weight rows of a panel: fewer where even two lanes have many columns, 16 at least. */
+static inline size_t cx__qmul_panel_rows(size_t cols)
+{
+    size_t rows = CX__QMUL_PANEL_ROWS, slice = cols / 16 * cx__qmul_lanes(cols);
+    while (rows > 16 && rows * slice > 2 * CX__QMUL_PANEL_ROWS * CX__QMUL_SLICE) rows /= 2;
+    return rows;
+}
+
 #endif

@@ -1,6 +1,6 @@
 /* Added tokens: found in the text before anything else, longest first from the left.
  * Order of steps and flags as in the tokenizers library (added_vocabulary.rs); tested by
- * tests/oracle/tokenizers.py. */
+ * tests/oracle/golden_tokenizers.py. */
 #include "text/parts.h"
 
 /* Searching takes at most the longest content per byte of text; memory is 24 bytes per byte. */

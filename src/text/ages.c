@@ -2,7 +2,7 @@
  * several ages: its regular expressions know Unicode 16, its normalization Unicode 9, its
  * punctuation Unicode 8. The same ids need the same ages, whatever utf8proc is installed.
  * Source: DerivedAge.txt and UnicodeData.txt of the Unicode Character Database; every range was
- * confirmed on the library by tests/oracle/tokenizers.py --classes. */
+ * confirmed on the library by tests/oracle/golden_tokenizers.py --classes. */
 #include "text/parts.h"
 
 typedef struct range {

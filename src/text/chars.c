@@ -1,5 +1,5 @@
 /* Classes of code points: utf8proc's general categories, with the ages of ages.c.
- * Compared with the library on all code points by tests/oracle/tokenizers.py --classes. */
+ * Compared with the library on all code points by tests/oracle/golden_tokenizers.py --classes. */
 #include "text/parts.h"
 #include <utf8proc.h>
 

@@ -1,5 +1,5 @@
 /* Pre-tokenizers of tokenizer.json, one row of `kinds` each: text into words.
- * Results as in the tokenizers library (pre_tokenizers/); see tests/oracle/tokenizers.py. */
+ * Results as in the tokenizers library (pre_tokenizers/); see tests/oracle/golden_tokenizers.py. */
 #include "text/parts.h"
 
 /* What becomes of a match; the library's SplitDelimiterBehavior. */

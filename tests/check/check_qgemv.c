@@ -119,6 +119,10 @@ CHECK(qgemm)
                                1 + check_below(t, i % 4 ? 16 : 40));
         qmul_run(t, &c, k->qgemm);
     }
+    for (int group = 32; group <= 128; group *= 2) { /* wide: two lanes a slice, a small panel */
+        qmul_case c = qmul_new(t, 4, group, 70, 65536 + (size_t)group * 3, 2);
+        qmul_run(t, &c, k->qgemm);
+    }
     for (int i = 0; i < 6; i += 2)
         qmul_bench_gemm(t, widths[i], k->qgemm);
 }

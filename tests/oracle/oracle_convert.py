@@ -65,8 +65,8 @@ def llama(tied, bias, **more):
     return shapes, config
 
 
-def gpt2():
-    h, vocab, layers, ctx = 128, 301, 2, 96
+def gpt2(h=128, vocab=301, layers=2):
+    ctx = 96
     shapes = {"wte.weight": (vocab, h), "wpe.weight": (ctx, h), "ln_f.weight": (h,), "ln_f.bias": (h,)}
     for i in range(layers):
         p = f"h.{i}."
@@ -92,6 +92,8 @@ CHECKPOINTS = {
     "llama-f16-unsaid": (llama(True, False), "f16", None, 2),
     "gpt2-f32": (gpt2(), "f32", None, 1),
     "gpt2-bf16": (gpt2(), "bf16", "bfloat16", 2),
+    # Matrices of several pieces, the last one shorter, transposed and not.
+    "gpt2-wide-f32": (gpt2(576, 1100, 1), "f32", "bfloat16", 1),
 }
 
 

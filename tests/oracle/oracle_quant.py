@@ -2,7 +2,7 @@
 
     python tests/oracle/oracle_quant.py BUILD [SEED]
 
-The GPU rule cannot be compared here; tests/oracle/quant.py says what stands for it."""
+The GPU rule cannot be compared here; tests/oracle/golden_quant.py says what stands for it."""
 import ctypes
 import random
 import sys

@@ -16,7 +16,7 @@ const char *case_gpt2(const char *dir, const char *name);
 const char *case_path(const char *dir, const char *name);
 /* Writes a text file. */
 void case_put(const char *dir, const char *name, const char *text);
-/* Reads one; owned by the test's end. NULL if it is not there. */
+/* Reads one; valid as long as the test. NULL if it is not there. */
 char *case_get(const char *dir, const char *name, size_t *len);
 /* Number of entries of a folder, hidden ones too. */
 int case_entries(const char *dir);

@@ -143,7 +143,6 @@ TEST(convert_verify, scales_must_be_numbers)
     memcpy(at, "\0\0\xc0\x7f", 4); /* NaN */
     cx_tensors_close(t);
     CHECK_OK(cx__write_file(case_path(out, "model.safetensors"), file, len));
-    cx__free(file);
     CHECK_INT(cx_verify(out, NULL, NULL, NULL), CX_EFORMAT);
     CHECK_HAS(cx_error(), "'model.embed_tokens.scales': a value is not finite");
 }

@@ -1,4 +1,4 @@
-/* Tiny models of each architecture against logits that mlx-lm computed (tests/oracle/oracle_models.py).
+/* Tiny models of each architecture against logits that mlx-lm computed (tests/oracle/golden_models.py).
  * A new folder under tests/golden/models is found without an edit here. */
 #include "unit.h"
 

@@ -1,4 +1,4 @@
-/* Packing and unpacking against bytes that MLX made: tests/golden/quant, by tests/oracle/quant.py,
+/* Packing and unpacking against bytes that MLX made: tests/golden/quant, by tests/oracle/golden_quant.py,
  * which says how the GPU rule's bytes came about. */
 #include "unit.h"
 

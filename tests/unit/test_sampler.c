@@ -1,4 +1,4 @@
-/* Sampling against probabilities that mlx-lm computes (tests/oracle/oracle_sampler.py). */
+/* Sampling against probabilities that mlx-lm computes (tests/oracle/golden_sampler.py). */
 #include "unit.h"
 
 #include "base/base.h"

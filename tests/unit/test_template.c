@@ -1,4 +1,4 @@
-/* Chat templates against Jinja2: tests/golden/templates (made by tests/oracle/templates.py) and,
+/* Chat templates against Jinja2: tests/golden/templates (made by tests/oracle/golden_templates.py) and,
  * when it is there, the material of real models. */
 #include "unit.h"
 

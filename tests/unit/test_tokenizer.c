@@ -1,6 +1,6 @@
 /* Tokenizers against what the tokenizers library gave: real vocabularies (expected.jsonl beside
  * them, when present) and our own small ones on hostile text (tests/golden/tokenizers, written by
- * tests/oracle/tokenizers.py). */
+ * tests/oracle/golden_tokenizers.py). */
 #include "base/base.h"
 #include "text/text.h"
 #include "unit.h"

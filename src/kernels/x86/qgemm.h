@@ -86,7 +86,7 @@ static inline void multiply_panel(const qgemm_parts *f, float *y, size_t ldy, co
 {
     size_t tiles = (rows_x + f->tile_rows - 1) / f->tile_rows, stride = cx__qact_stride(p->cols);
     size_t strip = p->strip_rows;
-    uint8_t *tile = scratch + CX__QMUL_PANEL_ROWS / strip * p->strip;
+    uint8_t *tile = scratch + cx__qmul_panel_rows(p->cols) / strip * p->strip;
     for (size_t i = 0; i < rows; i += strip)
         f->unpack_strip(scratch + i / strip * p->strip, p, w, row + i,
                      rows - i < strip ? rows - i : strip);
@@ -105,8 +105,9 @@ static inline void multiply_panels(const qgemm_parts *f, float *y, size_t ldy, c
                                    void *scratch)
 {
     plan p = plan_of(w, f->strip_rows);
-    for (size_t r = row0; r < row1; r += CX__QMUL_PANEL_ROWS) {
-        size_t rows = row1 - r < CX__QMUL_PANEL_ROWS ? row1 - r : CX__QMUL_PANEL_ROWS;
+    size_t panel = cx__qmul_panel_rows(p.cols);
+    for (size_t r = row0; r < row1; r += panel) {
+        size_t rows = row1 - r < panel ? row1 - r : panel;
         for (p.lane = 0; p.lane < 16; p.lane += p.lanes)
             multiply_panel(f, y + (r - row0), ldy, &p, w, r, rows, x, rows_x, scratch);
     }

@@ -28,7 +28,7 @@ static float quantize_block(uint8_t *q, int sum[2], const float *x)
                                                    _mm256_set1_ps(inv)));
         if (none) code[i] = _mm256_setzero_si256(); /* NaN * 0 */
     }
-    for (int i = 0; i < 8; i += 4) { /* the packs work within halves: put the dwords back in order */
+    for (int i = 0; i < 8; i += 4) { /* packs work within halves: reorder dwords */
         __m256i b = _mm256_packs_epi16(_mm256_packs_epi32(code[i], code[i + 1]),
                                        _mm256_packs_epi32(code[i + 2], code[i + 3]));
         _mm256_storeu_si256((__m256i *)(q + 8 * i), _mm256_permutevar8x32_epi32(b, order));

@@ -54,7 +54,7 @@ CX__INLINE void cx__transpose16(__m512i v[16])
         a[i + 1] = _mm512_unpackhi_epi32(v[i], v[i + 1]);
     }
     CX__UNROLL
-    for (int i = 0; i < 16; i += 4) { /* v[i + j]: column 4L + j of rows i..i+3, in 128-bit lane L */
+    for (int i = 0; i < 16; i += 4) { /* v[i + j], lane L: column 4L + j of rows i..i+3 */
         v[i] = _mm512_unpacklo_epi64(a[i], a[i + 2]);
         v[i + 1] = _mm512_unpackhi_epi64(a[i], a[i + 2]);
         v[i + 2] = _mm512_unpacklo_epi64(a[i + 1], a[i + 3]);

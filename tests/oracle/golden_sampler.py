@@ -1,5 +1,5 @@
 """Makes tests/golden/sampler/cases.json with mlx-lm: for each case the probability with which each
-token must be drawn. Usage: python tests/oracle/oracle_sampler.py > tests/golden/sampler/cases.json"""
+token must be drawn. Usage: python tests/oracle/golden_sampler.py > tests/golden/sampler/cases.json"""
 import json
 
 import mlx.core as mx

@@ -1,5 +1,5 @@
 """Makes tests/golden/models/<case>/: a tiny random model as mlx-lm saves it, tokens and the logits
-that mlx-lm computes in f32. Usage: python tests/oracle/oracle_models.py [CASE...]"""
+that mlx-lm computes in f32. Usage: python tests/oracle/golden_models.py [CASE...]"""
 import importlib
 import json
 import os

@@ -1,6 +1,6 @@
 """Makes tests/golden/quant/affine_<dtype>.safetensors: hostile groups packed by MLX.
 
-    python tests/oracle/quant.py          (in the top folder; needs mlx and numpy)
+    python tests/oracle/golden_quant.py          (in the top folder; needs mlx and numpy)
 
 Tensors of a file: "w" and, for each bits, group and rule, "<bits>.<group>.<rule>.q", ".scales",
 ".biases"; of groups of 64 also ".back", what mx.dequantize makes of them (cpu) for some widths.
