@@ -25,7 +25,7 @@ typedef struct cx_convert_options {
     cx_recipe recipe;
     int bits;           /* 0: the recipe's */
     int group_size;     /* 0: 64 */
-    bool dtype_set;     /* else config.json's torch_dtype (or dtype) */
+    bool dtype_set;     /* else config.json's torch_dtype; without it each tensor keeps its own */
     cx_dtype dtype;     /* F16, BF16 or F32: dtype of what is not packed, scales and biases */
     bool cpu_rule;      /* MLX's CPU rounding rule; default is the GPU rule (mlx.md 1.4) */
     bool force;         /* replace an existing target */

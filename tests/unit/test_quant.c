@@ -1,5 +1,5 @@
-/* Packing and unpacking against bytes that MLX made: tests/golden/quant, by tests/oracle/golden_quant.py,
- * which says how the GPU rule's bytes came about. */
+/* Packing and unpacking against bytes that MLX made: tests/golden/quant, by golden_quant.py of
+ * tests/oracle, which says how the bytes of the GPU rule came about. */
 #include "unit.h"
 
 #include "quant/modes.h"
@@ -145,7 +145,7 @@ static cx_tensor matrix(cx_dtype dtype, int64_t rows, int64_t cols, const void *
                         .ndim = 2,
                         .shape = { rows, cols },
                         .data = data,
-                        .bytes = (size_t)(rows * cols) * cx_dtype_size(dtype) };
+                        .bytes = (size_t)rows * (size_t)cols * cx_dtype_size(dtype) };
 }
 
 static void refuse(const cx_tensor *w, const cx_quant_spec *spec, cx_status want, const char *text)

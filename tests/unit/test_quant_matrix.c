@@ -14,7 +14,7 @@ static cx_tensor tensor(const char *name, cx_dtype dtype, int64_t rows, int64_t 
                         .dtype = dtype,
                         .ndim = 2,
                         .shape = { rows, cols },
-                        .bytes = (size_t)(rows * cols) * cx_dtype_size(dtype) };
+                        .bytes = (size_t)rows * (size_t)cols * cx_dtype_size(dtype) };
 }
 
 static triplet make(int64_t words, int64_t groups)
