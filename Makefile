@@ -6,7 +6,8 @@ CC ?= cc
 CXX ?= c++
 PKG_CONFIG ?= pkg-config
 PREFIX ?= /usr/local
-OPT ?= -O2
+# Sanitizers and full optimization together take minutes on the unrolled kernels.
+OPT ?= $(if $(SAN),-O1,-O2)
 WERROR ?= -Werror
 
 ifneq ($(SAN),)

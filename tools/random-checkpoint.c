@@ -33,7 +33,7 @@ typedef struct checkpoint {
     json_t *config;
 } checkpoint;
 
-/* ---- Shapes ------------------------------------------------------------------------------------ */
+/* ---- Shapes --------------------------------------------------------------------------------- */
 
 typedef struct shape {
     const json_t *config;
@@ -169,7 +169,7 @@ static cx_status plan(const options *o, checkpoint *c)
     return cx__shards_split(c->plan, c->count, o->shard_bytes, c->shard_of, &c->shards);
 }
 
-/* ---- Values ------------------------------------------------------------------------------------ */
+/* ---- Values --------------------------------------------------------------------------------- */
 
 /* x with P(normal < x) = p, by Newton's method on the C library's erfc. */
 static double quantile(double p)
@@ -246,7 +246,7 @@ static cx_status write_tensor(cx_tensor_writer *w, size_t index, const cx_tensor
     return CX_OK;
 }
 
-/* ---- Files ------------------------------------------------------------------------------------- */
+/* ---- Files ---------------------------------------------------------------------------------- */
 
 static cx_status write_shard(const options *o, const checkpoint *c, size_t shard, const void *table,
                              void *piece)
@@ -274,7 +274,8 @@ static cx_status write_shard(const options *o, const checkpoint *c, size_t shard
 static cx_status write_text(const options *o, const char *name, const char *text, size_t len)
 {
     char *path = cx__path_join(o->folder, name);
-    cx_status st = path ? cx__write_file(path, text, len) : CX_FAIL(CX_ENOMEM, "no memory for a path");
+    cx_status st = path ? cx__write_file(path, text, len)
+                        : CX_FAIL(CX_ENOMEM, "no memory for a path");
     cx__free(path);
     return st;
 }
@@ -282,9 +283,9 @@ static cx_status write_text(const options *o, const char *name, const char *text
 /* config.json with the dtype that the weights have. */
 static cx_status write_config(const options *o, const checkpoint *c)
 {
-    static const char *const names[] = { [CX_F16] = "float16",
-                                         [CX_BF16] = "bfloat16",
-                                         [CX_F32] = "float32" };
+    static const char *const names[] = {
+        [CX_F16] = "float16", [CX_BF16] = "bfloat16", [CX_F32] = "float32"
+    };
     cx__buf text = { .max = CONFIG_MAX };
     cx_status st;
     if (json_object_set_new(c->config, "torch_dtype", json_string(names[o->dtype])) != 0 ||
@@ -322,7 +323,7 @@ static cx_status write_files(const options *o, const checkpoint *c)
     return st == CX_OK ? write_config(o, c) : st;
 }
 
-/* ---- Command line ------------------------------------------------------------------------------ */
+/* ---- Command line --------------------------------------------------------------------------- */
 
 static int usage(void)
 {

@@ -10,8 +10,23 @@ extern "C" {
 
 /** Element types as safetensors names them; F8 types have no arithmetic here, only bytes. */
 typedef enum cx_dtype {
-    CX_BOOL, CX_U8, CX_I8, CX_U16, CX_I16, CX_U32, CX_I32, CX_U64, CX_I64,
-    CX_F16, CX_BF16, CX_F32, CX_F64, CX_C64, CX_F8_E4M3, CX_F8_E5M2, CX_F8_E8M0,
+    CX_BOOL,
+    CX_U8,
+    CX_I8,
+    CX_U16,
+    CX_I16,
+    CX_U32,
+    CX_I32,
+    CX_U64,
+    CX_I64,
+    CX_F16,
+    CX_BF16,
+    CX_F32,
+    CX_F64,
+    CX_C64,
+    CX_F8_E4M3,
+    CX_F8_E5M2,
+    CX_F8_E8M0,
     CX_DTYPES /* how many there are */
 } cx_dtype;
 

@@ -11,24 +11,24 @@ extern "C" {
 /** Best of several access patterns over memory larger than the caches, and the peak of the
  * multiply instruction that the chosen kernels use; each with `threads` threads. */
 typedef struct cx_roofline {
-    double read_gbps;  /* 1e9 bytes a second */
-    double int8_gops;  /* 1e9 multiplies and adds a second */
+    double read_gbps; /* 1e9 bytes a second */
+    double int8_gops; /* 1e9 multiplies and adds a second */
 } cx_roofline;
 CX_API cx_status cx_roofline_measure(int threads, cx_roofline *out) CX_WARN_UNUSED;
 
 typedef struct cx_bench_options {
-    size_t prompt;    /* tokens of a prompt test; 0: a decode test */
-    size_t decode;    /* tokens to decode */
-    size_t batch;     /* sequences decoded together; 0: 1 */
-    size_t depth;     /* positions already in the cache */
-    int runs;         /* 0: 5 */
-    bool roofline;    /* measure the roofs right before and after, keep the better */
+    size_t prompt; /* tokens of a prompt test; 0: a decode test */
+    size_t decode; /* tokens to decode */
+    size_t batch;  /* sequences decoded together; 0: 1 */
+    size_t depth;  /* positions already in the cache */
+    int runs;      /* 0: 5 */
+    bool roofline; /* measure the roofs right before and after, keep the better */
 } cx_bench_options;
 
 typedef struct cx_bench_result {
     double tps_median, tps_min, tps_max; /* tokens a second, all sequences together */
-    double bytes_per_token;  /* weights and KV read for one decode step / batch */
-    double ops_per_token;    /* multiplies and adds of the matrix products */
+    double bytes_per_token;              /* weights and KV read for one decode step / batch */
+    double ops_per_token;                /* multiplies and adds of the matrix products */
     cx_roofline roof;
     double share; /* of read_gbps for decode, of int8_gops for a prompt; 0 without roofline */
 } cx_bench_result;

@@ -23,13 +23,13 @@ CX_API const char *cx_recipe_name(cx_recipe recipe); /* "speed", ... */
 
 typedef struct cx_convert_options {
     cx_recipe recipe;
-    int bits;           /* 0: the recipe's */
-    int group_size;     /* 0: 64 */
-    bool dtype_set;     /* else config.json's torch_dtype; without it each tensor keeps its own */
-    cx_dtype dtype;     /* F16, BF16 or F32: dtype of what is not packed, scales and biases */
-    bool cpu_rule;      /* MLX's CPU rounding rule; default is the GPU rule (mlx.md 1.4) */
-    bool force;         /* replace an existing target */
-    int threads;        /* 0: all */
+    int bits;       /* 0: the recipe's */
+    int group_size; /* 0: 64 */
+    bool dtype_set; /* else config.json's torch_dtype; without it each tensor keeps its own */
+    cx_dtype dtype; /* F16, BF16 or F32: dtype of what is not packed, scales and biases */
+    bool cpu_rule;  /* MLX's CPU rounding rule; default is the GPU rule (mlx.md 1.4) */
+    bool force;     /* replace an existing target */
+    int threads;    /* 0: all */
     cx_progress_fn progress;
     void *user;
 } cx_convert_options;

@@ -34,13 +34,13 @@ CX_API void cx_sampler_accept(cx_sampler *s, int32_t token);
 CX_API int32_t cx_sampler_pick(cx_sampler *s, float *logits);
 
 typedef struct cx_generate_options {
-    size_t max_tokens;          /* 0: 100 as mlx-lm; the context's rest caps it */
+    size_t max_tokens; /* 0: 100 as mlx-lm; the context's rest caps it */
     cx_sampling sampling;
-    const char *const *stop;    /* strings that end the text (and are not in it); matched on the
+    const char *const *stop; /* strings that end the text (and are not in it); matched on the
                                  * text, across token borders */
-    size_t stop_count;          /* at most 64 */
-    bool ignore_eos;            /* benchmarks */
-    bool keep_special;          /* show special tokens in the text */
+    size_t stop_count;       /* at most 64 */
+    bool ignore_eos;         /* benchmarks */
+    bool keep_special;       /* show special tokens in the text */
     /** New final text, never half a character. Return 0 to go on, else the text ends there with
      * finish "canceled". NULL: no streaming. */
     int (*on_text)(void *user, const char *text, size_t len);
@@ -71,11 +71,11 @@ CX_API void cx_generation_deinit(cx_generation *g);
 CX_API const char *cx_finish_name(cx_finish finish);
 
 typedef struct cx_perplexity {
-    double perplexity;   /* exp of the mean negative log-likelihood */
-    uint64_t tokens;     /* tokens scored */
-    double kl_mean;      /* with `against`: mean KL(against || model), nats per token */
-    double kl_p999;      /* its 99.9th percentile */
-    double top1;         /* share of tokens whose most likely next token agrees */
+    double perplexity; /* exp of the mean negative log-likelihood */
+    uint64_t tokens;   /* tokens scored */
+    double kl_mean;    /* with `against`: mean KL(against || model), nats per token */
+    double kl_p999;    /* its 99.9th percentile */
+    double top1;       /* share of tokens whose most likely next token agrees */
 } cx_perplexity;
 
 /** Perplexity of a token list: split in windows of `window` tokens (0: the context, at most 512),

@@ -64,8 +64,8 @@ CX_API void cx_session_free(cx_session *s);
 
 /** Which rows of a pass give logits. */
 typedef enum cx_logits { CX_LOGITS_NONE, CX_LOGITS_LAST, CX_LOGITS_ALL } cx_logits;
-/** Receives logits of tokens [first, first + rows) of the call: [rows, vocabulary] f32, valid during
- * the call. Return 0 to go on, else the eval returns CX_ECANCELED. */
+/** Receives logits of tokens [first, first + rows) of the call: [rows, vocabulary] f32, valid
+ * during the call. Return 0 to go on, else the eval returns CX_ECANCELED. */
 typedef int (*cx_logits_fn)(void *user, size_t first, size_t rows, const float *logits);
 
 /** Appends n tokens to sequence `seq` (0 .. sequences-1) and computes them, in passes of at most

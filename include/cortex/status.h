@@ -1,5 +1,5 @@
-/* Status codes, error text, cancellation and logging: what every other header builds on.
- * Source: house rule "two idioms" (docs/architecture.md); tested by tests/unit/test_status.c. */
+/* Status codes, error text, cancellation and logging: what every other header builds on. Source:
+ * house rule "two idioms" (docs/architecture.md); tested by tests/unit/test_base_status.c. */
 #ifndef CORTEX_STATUS_H
 #define CORTEX_STATUS_H
 

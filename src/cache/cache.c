@@ -136,8 +136,9 @@ cx_status cx__kv_trim(cx__kv *kv, size_t seq, size_t length)
     if (length && need) {
         cx__kv_range(kv, length - 1, 1, &begin, &end);
         if (begin / CX__KV_BLOCK < oldest && begin / CX__KV_BLOCK >= kv->kept)
-            return CX_FAIL(CX_EARG, "trim to %zu positions: the rotating cache dropped position %zu",
-                           length, begin);
+            return CX_FAIL(CX_EARG,
+                           "trim to %zu positions: the rotating cache dropped position %zu", length,
+                           begin);
     }
     for (size_t b = need; b < s->blocks; b++) { /* a slot belongs to its newest block */
         uint32_t *slot = &s->table[slot_of(kv, b)];
@@ -156,8 +157,8 @@ static uint8_t *span_at(const cx__kv *kv, size_t layer, size_t head, size_t seq,
     return kv->data + (((layer * kv->shape.heads + head) * kv->total) + phys) * 2 * kv->span_bytes;
 }
 
-void cx__kv_put(const cx__kv *kv, size_t layer, size_t head, size_t seq, size_t pos,
-                const float *k, const float *v)
+void cx__kv_put(const cx__kv *kv, size_t layer, size_t head, size_t seq, size_t pos, const float *k,
+                const float *v)
 {
     const cx__kernels *kern = cx__kernels_get();
     uint8_t *p = span_at(kv, layer, head, seq, pos / CX__KV_BLOCK);
@@ -189,5 +190,5 @@ void cx__kv_span_get(const cx__kv *kv, size_t layer, size_t head, size_t seq, si
                      cx__kv_span *out)
 {
     uint8_t *p = span_at(kv, layer, head, seq, block);
-    *out = (cx__kv_span){p, p + kv->span_bytes, block * CX__KV_BLOCK};
+    *out = (cx__kv_span){ p, p + kv->span_bytes, block * CX__KV_BLOCK };
 }

@@ -37,8 +37,8 @@ cx_status cx__kv_trim(cx__kv *kv, size_t seq, size_t length);
 size_t cx__kv_bytes(const cx__kv *kv); /* of blocks in use */
 
 /* Writes k and v [dim] of one reserved position. */
-void cx__kv_put(const cx__kv *kv, size_t layer, size_t head, size_t seq, size_t pos,
-                const float *k, const float *v);
+void cx__kv_put(const cx__kv *kv, size_t layer, size_t head, size_t seq, size_t pos, const float *k,
+                const float *v);
 
 /* One block as queries see it: keys [dim, 64] (position is the fast axis), values [64, dim];
  * it holds positions [first, first + 64). */

@@ -1,5 +1,5 @@
 /* config.json as mlx_lm.convert 0.32.2 writes it (its utils.py, load_config and save_config).
- * Tested by tests/unit/test_convert_files.c and tests/oracle/convert.py. */
+ * Tested by tests/unit/test_convert_files.c and tests/oracle/oracle_convert.py. */
 #include "convert/config.h"
 
 #include <string.h>

@@ -1,5 +1,5 @@
 /* cx_convert: a Hugging Face folder becomes an MLX folder. Order: parse, plan, then write aside,
- * sync, rename. Tested by tests/unit/test_convert.c and tests/oracle/convert.py. */
+ * sync, rename. Tested by tests/unit/test_convert.c and tests/oracle/oracle_convert.py. */
 #include "convert/config.h"
 #include "convert/manifest.h"
 #include "convert/stage.h"

@@ -1,6 +1,6 @@
 /* Read, turn, cast, pack, write: each thread takes the next piece of the plan, so that reading,
- * computing and writing overlap, in memory that depends on the number of threads only.
- * Tested by tests/unit/test_convert.c and, against mlx_lm.convert, tests/oracle/convert.py. */
+ * computing and writing overlap, in memory that depends on the number of threads only. Tested by
+ * tests/unit/test_convert.c and, against mlx_lm.convert, tests/oracle/oracle_convert.py. */
 #include "convert/hash.h"
 #include "convert/job.h"
 

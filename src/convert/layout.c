@@ -1,6 +1,6 @@
 /* The table of a conversion: names, order, dtypes, packing, outputs, shards. Rules: mlx.md of the
  * design notes, from mlx_lm 0.32.2 (convert.py, utils.py quantize_model). Tested by
- * tests/unit/test_convert_layout.c. */
+ * tests/unit/test_convert.c. */
 #include "convert/layout.h"
 
 #include <ctype.h>

@@ -1,4 +1,4 @@
-/* Building a folder aside and renaming it. Tested by tests/unit/test_convert_stage.c, and by
+/* Building a folder aside and renaming it. Tested by tests/unit/test_convert_files.c, and by
  * tests/oracle/kill.sh with kill -9 at each system call. */
 #include "convert/stage.h"
 

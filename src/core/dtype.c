@@ -6,12 +6,15 @@ static const struct {
     const char *name;
     size_t size;
 } types[CX_DTYPES] = {
-    [CX_BOOL] = {"BOOL", 1},       [CX_U8] = {"U8", 1},           [CX_I8] = {"I8", 1},
-    [CX_U16] = {"U16", 2},         [CX_I16] = {"I16", 2},         [CX_U32] = {"U32", 4},
-    [CX_I32] = {"I32", 4},         [CX_U64] = {"U64", 8},         [CX_I64] = {"I64", 8},
-    [CX_F16] = {"F16", 2},         [CX_BF16] = {"BF16", 2},       [CX_F32] = {"F32", 4},
-    [CX_F64] = {"F64", 8},         [CX_C64] = {"C64", 8},         [CX_F8_E4M3] = {"F8_E4M3", 1},
-    [CX_F8_E5M2] = {"F8_E5M2", 1}, [CX_F8_E8M0] = {"F8_E8M0", 1},
+    [CX_BOOL] = { "BOOL", 1 },       [CX_U8] = { "U8", 1 },
+    [CX_I8] = { "I8", 1 },           [CX_U16] = { "U16", 2 },
+    [CX_I16] = { "I16", 2 },         [CX_U32] = { "U32", 4 },
+    [CX_I32] = { "I32", 4 },         [CX_U64] = { "U64", 8 },
+    [CX_I64] = { "I64", 8 },         [CX_F16] = { "F16", 2 },
+    [CX_BF16] = { "BF16", 2 },       [CX_F32] = { "F32", 4 },
+    [CX_F64] = { "F64", 8 },         [CX_C64] = { "C64", 8 },
+    [CX_F8_E4M3] = { "F8_E4M3", 1 }, [CX_F8_E5M2] = { "F8_E5M2", 1 },
+    [CX_F8_E8M0] = { "F8_E8M0", 1 },
 };
 
 static bool valid(cx_dtype dtype)

@@ -107,8 +107,8 @@ static cx_status check_index(const cx_tensors *t, const folder *f)
             return CX_FAIL(CX_EFORMAT, "%s: '%s' of %s is not listed", f->index_path,
                            t->all[i]->name, cx_tensors_path(t, t->all[i]));
     if (x->has_total && x->total_size != t->bytes) /* many published indexes are stale here */
-        cx__log(CX_LOG_WARN, "%s: total_size: expected %" PRIu64 ", found %" PRIu64,
-                f->index_path, t->bytes, x->total_size);
+        cx__log(CX_LOG_WARN, "%s: total_size: expected %" PRIu64 ", found %" PRIu64, f->index_path,
+                t->bytes, x->total_size);
     return CX_OK;
 }
 

@@ -85,7 +85,7 @@ static cx_status prepare(job *j, cx_model *m)
 {
     const cx_bench_options *o = j->o;
     size_t longest = o->prompt > o->depth ? o->prompt : o->depth, positions;
-    cx_session_options so = {.sequences = j->batch};
+    cx_session_options so = { .sequences = j->batch };
     if (!cx__add(o->depth, o->prompt ? o->prompt : o->decode, &positions) || positions > UINT32_MAX)
         return CX_FAIL(CX_EARG, "bench: too many positions");
     so.context = positions;
@@ -109,7 +109,7 @@ static void keep_best(cx_roofline *best, const cx_roofline *r)
 static cx_status measure(job *j, int threads, cx_progress_fn progress, void *user,
                          cx_bench_result *out)
 {
-    cx_roofline after = {0};
+    cx_roofline after = { 0 };
     if (j->o->roofline) CX_TRY(cx_roofline_measure(threads, &out->roof));
     CX_TRY(run_all(j, progress, user, out));
     if (!j->o->roofline) return CX_OK;
@@ -138,7 +138,7 @@ cx_status cx_bench_run(cx_model *m, const cx_bench_options *options, cx_progress
 {
     cx_status st;
     job *j;
-    *out = (cx_bench_result){0};
+    *out = (cx_bench_result){ 0 };
     if (options->runs < 0 || options->runs > MAX_RUNS || options->batch > MAX_BATCH ||
         (!options->prompt && !options->decode))
         return CX_FAIL(CX_EARG, "bench: %d runs, batch %zu, prompt %zu, decode %zu", options->runs,

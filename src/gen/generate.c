@@ -23,7 +23,7 @@ typedef struct job {
 
 const char *cx_finish_name(cx_finish finish)
 {
-    static const char *const names[] = {"stop", "length", "canceled"};
+    static const char *const names[] = { "stop", "length", "canceled" };
     return names[finish];
 }
 
@@ -154,11 +154,11 @@ static cx_status check_room(const cx_session *s, size_t n, size_t *room)
 cx_status cx_generate(cx_session *s, const cx_tokenizer *t, const int32_t *prompt, size_t n,
                       const cx_generate_options *options, cx_generation *out)
 {
-    cx_generate_options o = options ? *options : (cx_generate_options){0};
-    job j = {.s = s, .t = t, .o = &o, .out = out};
+    cx_generate_options o = options ? *options : (cx_generate_options){ 0 };
+    job j = { .s = s, .t = t, .o = &o, .out = out };
     size_t room;
     cx_status st;
-    *out = (cx_generation){0};
+    *out = (cx_generation){ 0 };
     if (n == 0) return CX_FAIL(CX_EARG, "the prompt has no tokens");
     CX_TRY(check_room(s, n, &room));
     if (!o.max_tokens) o.max_tokens = DEFAULT_TOKENS;
@@ -177,5 +177,5 @@ void cx_generation_deinit(cx_generation *g)
 {
     cx__free(g->text);
     cx__free(g->tokens);
-    *g = (cx_generation){0};
+    *g = (cx_generation){ 0 };
 }

@@ -84,11 +84,11 @@ static cx_status run_window(job *j, size_t n)
     j->t.count = n;
     for (size_t at = 0; at < n; at += step) {
         size_t piece = n - at < step ? n - at : step;
-        keep k = {j->logits, j->t.vocabulary};
+        keep k = { j->logits, j->t.vocabulary };
         j->t.base = at;
         if (j->other)
-            CX_TRY(cx_session_eval(j->other, 0, j->window + at, piece, CX_LOGITS_ALL, keep_rows,
-                                   &k));
+            CX_TRY(
+                cx_session_eval(j->other, 0, j->window + at, piece, CX_LOGITS_ALL, keep_rows, &k));
         CX_TRY(cx_session_eval(j->s, 0, j->window + at, piece, CX_LOGITS_ALL, score, &j->t));
     }
     return CX_OK;
@@ -103,7 +103,7 @@ static int by_value(const void *a, const void *b)
 static void summarize(const job *j, cx_perplexity *out)
 {
     double n = (double)j->t.scored;
-    *out = (cx_perplexity){.perplexity = exp(j->t.nll / n), .tokens = j->t.scored};
+    *out = (cx_perplexity){ .perplexity = exp(j->t.nll / n), .tokens = j->t.scored };
     if (!j->other) return;
     qsort(j->t.kls, j->t.scored, sizeof *j->t.kls, by_value);
     out->kl_mean = j->t.kl / n;
@@ -129,7 +129,7 @@ static cx_status run(job *j, const int32_t *tokens, size_t n, size_t window, int
 
 static cx_status prepare(job *j, cx_model *m, cx_model *against, size_t n, size_t window)
 {
-    cx_session_options o = {.context = window, .rows = window < 512 ? window : 512};
+    cx_session_options o = { .context = window, .rows = window < 512 ? window : 512 };
     j->t.vocabulary = cx__model_shape_of(m)->vocabulary;
     j->window = cx__alloc_array(window, sizeof *j->window);
     if (!j->window) return CX_FAIL(CX_ENOMEM, "window of %zu tokens: out of memory", window);
@@ -137,8 +137,8 @@ static cx_status prepare(job *j, cx_model *m, cx_model *against, size_t n, size_
     CX_TRY(cx_session_new(m, &o, &j->s));
     if (!against) return CX_OK;
     if (cx__model_shape_of(against)->vocabulary != j->t.vocabulary)
-        return CX_FAIL(CX_ESHAPE, "models of different vocabularies: %zu and %zu",
-                       j->t.vocabulary, cx__model_shape_of(against)->vocabulary);
+        return CX_FAIL(CX_ESHAPE, "models of different vocabularies: %zu and %zu", j->t.vocabulary,
+                       cx__model_shape_of(against)->vocabulary);
     j->logits = cx__alloc_array(j->t.vocabulary, PIECE * sizeof *j->logits);
     j->t.kls = cx__alloc_array(n + 1, sizeof *j->t.kls);
     j->t.other = j->logits;
@@ -150,7 +150,7 @@ cx_status cx_perplexity_run(cx_model *m, cx_model *against, const int32_t *token
                             size_t window, int32_t bos, cx_progress_fn progress, void *user,
                             cx_perplexity *out)
 {
-    job j = {0};
+    job j = { 0 };
     size_t context = cx__model_shape_of(m)->context;
     cx_status st;
     if (!window) window = context && context < WINDOW ? context : WINDOW;

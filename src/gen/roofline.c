@@ -9,7 +9,7 @@ typedef struct job {
     const uint8_t *data;
     size_t bytes, rounds;
     int pattern;
-    uint64_t ops;      /* of thread 0 */
+    uint64_t ops;       /* of thread 0 */
     uint64_t sink[256]; /* keeps results alive, one per thread */
 } job;
 
@@ -69,7 +69,7 @@ cx_status cx_roofline_measure(int threads, cx_roofline *out)
                              : CX_FAIL(CX_ENOMEM, "roofline: %d bytes", READ_BYTES);
     if (st == CX_OK) {
         memset(data, 1, READ_BYTES + 8192);
-        *j = (job){.k = cx__kernels_get(), .data = data, .bytes = READ_BYTES};
+        *j = (job){ .k = cx__kernels_get(), .data = data, .bytes = READ_BYTES };
         out->read_gbps = best_read(pool, j);
         out->int8_gops = best_int8(pool, j);
         cx__pool_free(pool);

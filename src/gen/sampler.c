@@ -190,7 +190,7 @@ static size_t collect(cx_sampler *s, const float *logits, float norm)
 {
     size_t kept = 0;
     for (int32_t i = 0; i < s->vocabulary; i++)
-        if (logits[i] > -INFINITY) s->candidate[kept++] = (candidate){logits[i] - norm, i};
+        if (logits[i] > -INFINITY) s->candidate[kept++] = (candidate){ logits[i] - norm, i };
     return kept;
 }
 
@@ -199,7 +199,7 @@ int32_t cx_sampler_pick(cx_sampler *s, float *logits)
     const cx__kernels *k = cx__kernels_get();
     const cx_sampling *o = &s->o;
     size_t n = (size_t)s->vocabulary, best, kept;
-    ranking r = {.c = s->candidate};
+    ranking r = { .c = s->candidate };
     float max, norm;
     penalize(s, logits);
     best = k->argmax(logits, n);

@@ -32,12 +32,18 @@ static cx_status build(cx_session *s, const cx_session_options *o)
 {
     const cx__model_shape *shape = cx__model_shape_of(s->model);
     bool exact = cx__model_exact(s->model);
-    cx__kv_shape kv = {.layers = shape->layers, .heads = shape->kv_heads, .dim = shape->head_dim,
-                       .dtype = exact ? CX_F32 : CX_F16, .context = o->context,
-                       .window = o->window, .keep = o->keep, .rows = o->rows,
-                       .sequences = o->sequences};
-    cx__plan_options plan = {.rows = o->rows, .select = o->sequences > SELECT ? o->sequences : SELECT,
-                             .exact = exact};
+    cx__kv_shape kv = { .layers = shape->layers,
+                        .heads = shape->kv_heads,
+                        .dim = shape->head_dim,
+                        .dtype = exact ? CX_F32 : CX_F16,
+                        .context = o->context,
+                        .window = o->window,
+                        .keep = o->keep,
+                        .rows = o->rows,
+                        .sequences = o->sequences };
+    cx__plan_options plan = { .rows = o->rows,
+                              .select = o->sequences > SELECT ? o->sequences : SELECT,
+                              .exact = exact };
     if (plan.select > plan.rows) plan.select = plan.rows;
     s->rows = o->rows;
     s->sequences = o->sequences;
@@ -53,7 +59,7 @@ static cx_status build(cx_session *s, const cx_session_options *o)
 
 cx_status cx_session_new(cx_model *m, const cx_session_options *options, cx_session **out)
 {
-    cx_session_options o = options ? *options : (cx_session_options){0};
+    cx_session_options o = options ? *options : (cx_session_options){ 0 };
     cx_session *s;
     cx_status st;
     *out = NULL;
@@ -114,13 +120,20 @@ static cx_status pass_of(cx_session *s, size_t seq, const int32_t *tokens, size_
                          size_t selected, all_rows *sink)
 {
     size_t length = cx__kv_length(s->kv, seq);
-    cx__pass pass = {.tokens = tokens, .pos = s->pos, .rows = n, .segments = s->segments,
-                     .segment_count = 1, .select = s->select, .selected = selected, .kv = s->kv,
-                     .sink = sink_rows, .user = sink};
+    cx__pass pass = { .tokens = tokens,
+                      .pos = s->pos,
+                      .rows = n,
+                      .segments = s->segments,
+                      .segment_count = 1,
+                      .select = s->select,
+                      .selected = selected,
+                      .kv = s->kv,
+                      .sink = sink_rows,
+                      .user = sink };
     CX_TRY(cx__kv_reserve(s->kv, seq, n));
     for (size_t i = 0; i < n; i++) s->pos[i] = (uint32_t)(length + i);
     for (size_t i = 0; i < selected; i++) s->select[i] = (uint32_t)(n - selected + i);
-    s->segments[0] = (cx__segment){.seq = seq, .row = 0, .rows = n};
+    s->segments[0] = (cx__segment){ .seq = seq, .row = 0, .rows = n };
     CX_TRY(cx__plan_run(s->plan, &pass));
     CX_TRY(cx__model_check(s->model));
     cx__kv_commit(s->kv, seq, n);
@@ -130,7 +143,7 @@ static cx_status pass_of(cx_session *s, size_t seq, const int32_t *tokens, size_
 cx_status cx_session_eval(cx_session *s, size_t seq, const int32_t *tokens, size_t n,
                           cx_logits want, cx_logits_fn fn, void *user)
 {
-    all_rows sink = {.fn = fn, .user = user};
+    all_rows sink = { .fn = fn, .user = user };
     CX_TRY(check_seq(s, seq));
     CX_TRY(check_tokens(s, tokens, n));
     for (size_t done = 0; done < n;) {
@@ -161,10 +174,17 @@ static int sink_step(void *user, size_t first, size_t rows, const float *logits)
 cx_status cx_session_step(cx_session *s, const size_t *seqs, const int32_t *tokens, size_t n,
                           float *logits)
 {
-    step_rows sink = {logits, cx__model_shape_of(s->model)->vocabulary};
-    cx__pass pass = {.tokens = tokens, .pos = s->pos, .rows = n, .segments = s->segments,
-                     .segment_count = n, .select = s->select, .selected = n, .kv = s->kv,
-                     .sink = sink_step, .user = &sink};
+    step_rows sink = { logits, cx__model_shape_of(s->model)->vocabulary };
+    cx__pass pass = { .tokens = tokens,
+                      .pos = s->pos,
+                      .rows = n,
+                      .segments = s->segments,
+                      .segment_count = n,
+                      .select = s->select,
+                      .selected = n,
+                      .kv = s->kv,
+                      .sink = sink_step,
+                      .user = &sink };
     CX_TRY(check_tokens(s, tokens, n));
     if (n > s->rows) return CX_FAIL(CX_EARG, "step of %zu sequences, at most %zu", n, s->rows);
     for (size_t i = 0; i < n; i++) {
@@ -174,7 +194,7 @@ cx_status cx_session_step(cx_session *s, const size_t *seqs, const int32_t *toke
         CX_TRY(cx__kv_reserve(s->kv, seqs[i], 1));
         s->pos[i] = (uint32_t)cx__kv_length(s->kv, seqs[i]);
         s->select[i] = (uint32_t)i;
-        s->segments[i] = (cx__segment){.seq = seqs[i], .row = i, .rows = 1};
+        s->segments[i] = (cx__segment){ .seq = seqs[i], .row = i, .rows = 1 };
     }
     CX_TRY(cx__plan_run(s->plan, &pass));
     CX_TRY(cx__model_check(s->model));
@@ -222,7 +242,7 @@ void cx_session_memory(const cx_session *s, size_t *kv_bytes, size_t *work_bytes
 
 cx_status cx_session_profile(cx_session *s, char **text)
 {
-    cx__buf b = {.max = 1 << 24};
+    cx__buf b = { .max = 1 << 24 };
     cx__plan_describe(s->plan, &b);
     *text = cx__buf_take(&b);
     return *text ? CX_OK : CX_FAIL(CX_ENOMEM, "profile: out of memory");

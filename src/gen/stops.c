@@ -6,7 +6,7 @@ enum { MAX_STOPS = 64, MAX_STOP_BYTES = 4096, MAX_TEXT = 1 << 30 };
 
 cx_status cx__stops_init(cx__stops *s, const char *const *strings, size_t count)
 {
-    *s = (cx__stops){.strings = strings, .count = count, .text = {.max = MAX_TEXT}};
+    *s = (cx__stops){ .strings = strings, .count = count, .text = { .max = MAX_TEXT } };
     if (count > MAX_STOPS)
         return CX_FAIL(CX_EARG, "%zu stop strings: at most %d", count, MAX_STOPS);
     for (size_t i = 0; i < count; i++) {

@@ -7,8 +7,8 @@
 typedef struct cx__stops {
     const char *const *strings; /* borrowed */
     size_t count, longest;
-    cx__buf text;  /* all text so far, up to the stop */
-    size_t given;  /* bytes of it handed out */
+    cx__buf text; /* all text so far, up to the stop */
+    size_t given; /* bytes of it handed out */
     bool hit;
 } cx__stops;
 

@@ -10,11 +10,11 @@
 /* What becomes of a node. */
 typedef struct fate {
     int uses;
-    bool absorbed;   /* computed inside another node's step */
-    bool placed;     /* has a value */
-    bool own_step;   /* linear with an epilogue node of its own: not grouped */
+    bool absorbed; /* computed inside another node's step */
+    bool placed;   /* has a value */
+    bool own_step; /* linear with an epilogue node of its own: not grouped */
     cx__value value;
-    int last_use;    /* of the buffer, for in-place results */
+    int last_use; /* of the buffer, for in-place results */
 } fate;
 
 typedef struct lowering {
@@ -130,8 +130,9 @@ static int add_work(cx__plan *p, size_t stride, bool selected)
         p->works = w;
         p->work_cap = cap;
     }
-    p->works[p->work_count] = (cx__work){.stride = (stride + 63) / 64 * 64, .selected = selected,
-                                         .first = p->count, .last = p->count};
+    p->works[p->work_count] = (cx__work){
+        .stride = (stride + 63) / 64 * 64, .selected = selected, .first = p->count, .last = p->count
+    };
     return p->work_count++;
 }
 
@@ -146,7 +147,7 @@ static cx__step *add_step(lowering *l, const cx__step_kind *kind)
         p->step_cap = cap;
     }
     cx__step *s = &p->steps[p->count];
-    *s = (cx__step){.kind = kind, .index = p->count, .selected = l->selected, .table = -1};
+    *s = (cx__step){ .kind = kind, .index = p->count, .selected = l->selected, .table = -1 };
     p->count++;
     return s;
 }
@@ -172,7 +173,7 @@ static bool place(lowering *l, const cx__node *n, cx__value *out)
     int buf = add_work(l->p, n->cols * sizeof(float), l->selected);
     if (buf < 0) return false;
     l->p->works[buf].first = l->p->works[buf].last = l->p->count - 1;
-    *out = (cx__value){buf, 0, n->cols};
+    *out = (cx__value){ buf, 0, n->cols };
     fate_of(l, n)->value = *out;
     fate_of(l, n)->placed = true;
     return true;
@@ -189,10 +190,8 @@ static void add_part(lowering *l, cx__step *s, const cx__node *linear)
 {
     cx__product *q = s->product;
     const cx__weight *w = linear->w;
-    if (w->packed && !l->p->options.exact)
-        q->integer = true;
-    else
-        q->real = true;
+    if (w->packed && !l->p->options.exact) q->integer = true;
+    else q->real = true;
     q->w[q->parts++] = w;
     s->weight_bytes += weight_bytes(w);
 }
@@ -287,10 +286,8 @@ static bool lower_rows(lowering *l, const cx__node *n, const cx__step_kind *kind
     s->op = n->op;
     s->act = n->op == CX__OP_ACT ? (cx__act)n->i : CX__ACT_NONE;
     s->f = n->f;
-    if (n->op == CX__OP_EMBED || n->op == CX__OP_EMBED_POSITION)
-        s->weight = n->w;
-    else
-        s->w = n->w, s->b = n->b;
+    if (n->op == CX__OP_EMBED || n->op == CX__OP_EMBED_POSITION) s->weight = n->w;
+    else s->w = n->w, s->b = n->b;
     for (; s->inputs < 3 && n->in[s->inputs]; s->inputs++)
         s->in[s->inputs] = input(l, s, n->in[s->inputs]);
     return place(l, n, &s->out);
@@ -306,7 +303,7 @@ static int table_of(lowering *l, const cx__rope_spec *rope)
     cx__step *s = add_step(l, &cx__step_rope_table);
     if (!s) return -1;
     s->rope = rope;
-    s->out = (cx__value){add_work(p, 2 * rope->half * sizeof(float), false), 0, 2 * rope->half};
+    s->out = (cx__value){ add_work(p, 2 * rope->half * sizeof(float), false), 0, 2 * rope->half };
     if (s->out.buf >= 0) p->works[s->out.buf].first = p->works[s->out.buf].last = s->index;
     return s->out.buf;
 }
@@ -319,7 +316,7 @@ static bool lower_attend(lowering *l, const cx__node *n)
     cx__step *s = &l->p->steps[l->p->count - 1];
     s->attend = n->attend;
     s->table = table;
-    if (table >= 0) uses_value(l, s, (cx__value){table, 0, 0});
+    if (table >= 0) uses_value(l, s, (cx__value){ table, 0, 0 });
     return true;
 }
 
@@ -378,7 +375,7 @@ static bool lower_half(lowering *l, bool selected)
 
 cx_status cx__plan_lower(cx__plan *p, const cx__graph *g)
 {
-    lowering l = {.p = p, .g = g, .f = cx__calloc(g->count, sizeof *l.f)};
+    lowering l = { .p = p, .g = g, .f = cx__calloc(g->count, sizeof *l.f) };
     bool ok = l.f != NULL;
     p->positions = p->vocabulary = SIZE_MAX;
     if (ok) {

@@ -1,8 +1,8 @@
 /* Level 4: the lazy graph that a model file builds, and the plan made of it once per model.
- * Every value is a matrix [rows, cols] of f32; rows is a run-time number (tokens of a pass), cols is
- * fixed. Building never fails half way: NULL in gives NULL out, the graph keeps the first error and
- * cx__graph_end reports it. Equal nodes are one node (common subexpressions), nodes that nothing
- * uses are never planned. Passes and plan: fuse.c, plan.c; execution: run.c, ops/<family>.c. */
+ * Every value is a matrix [rows, cols] of f32; rows is a run-time number (tokens of a pass), cols
+ * is fixed. Building never fails half way: NULL in gives NULL out, the graph keeps the first error
+ * and cx__graph_end reports it. Equal nodes are one node (common subexpressions), nodes that
+ * nothing uses are never planned. Passes: fuse.c; plan: plan.c; execution: run.c, ops. */
 #ifndef CX_GRAPH_H
 #define CX_GRAPH_H
 
@@ -15,18 +15,24 @@ typedef struct cx__weight {
     const char *name;
     size_t rows, cols;
     bool packed;
-    cx__qmat q;         /* packed */
-    cx_dtype dtype;     /* plain: F32, F16, BF16 */
-    const void *data;   /* plain */
-    const float *bias;  /* [rows] or NULL */
+    cx__qmat q;        /* packed */
+    cx_dtype dtype;    /* plain: F32, F16, BF16 */
+    const void *data;  /* plain */
+    const float *bias; /* [rows] or NULL */
 } cx__weight;
 
 typedef struct cx__graph cx__graph;
 typedef struct cx__node cx__node;
 
 typedef enum cx__act {
-    CX__ACT_NONE, CX__ACT_SILU, CX__ACT_GELU_ERF, CX__ACT_GELU_TANH, CX__ACT_GELU_QUICK,
-    CX__ACT_RELU, CX__ACT_RELU2, CX__ACT_TANH
+    CX__ACT_NONE,
+    CX__ACT_SILU,
+    CX__ACT_GELU_ERF,
+    CX__ACT_GELU_TANH,
+    CX__ACT_GELU_QUICK,
+    CX__ACT_RELU,
+    CX__ACT_RELU2,
+    CX__ACT_TANH
 } cx__act;
 
 /* Rotary embedding: angle of pair i at position p is p * freq[i]; cos and sin times `mscale`. */
@@ -64,13 +70,13 @@ cx__node *cx__node_slice(cx__graph *g, cx__node *x, size_t at, size_t len);
 /* q [rows, heads*dim], k and v [rows, kv_heads*dim]: rotates, appends k and v to the cache of the
  * layer, attends causally: [rows, heads*dim]. */
 cx__node *cx__node_attend(cx__graph *g, cx__node *q, cx__node *k, cx__node *v,
-                     const cx__attend_spec *spec);
+                          const cx__attend_spec *spec);
 /* Only the rows whose logits are wanted. */
 cx__node *cx__node_select(cx__graph *g, cx__node *x);
 /* Names the result and ends building; the first error of the building, if any. */
 cx_status cx__graph_end(cx__graph *g, cx__node *result);
 
-/* ---- Plan ------------------------------------------------------------------------------------- */
+/* ---- Plan ----------------------------------------------------------------------------------- */
 typedef struct cx__plan cx__plan;
 
 typedef struct cx__plan_options {

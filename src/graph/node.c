@@ -82,39 +82,41 @@ static cx__node *put(cx__graph *g, cx__node n)
 cx__node *cx__node_embed(cx__graph *g, const cx__weight *w)
 {
     if (!w) return NULL;
-    return put(g, (cx__node){.op = CX__OP_EMBED, .cols = w->cols, .w = w});
+    return put(g, (cx__node){ .op = CX__OP_EMBED, .cols = w->cols, .w = w });
 }
 
 cx__node *cx__node_embed_position(cx__graph *g, const cx__weight *w)
 {
     if (!w) return NULL;
-    return put(g, (cx__node){.op = CX__OP_EMBED_POSITION, .cols = w->cols, .w = w});
+    return put(g, (cx__node){ .op = CX__OP_EMBED_POSITION, .cols = w->cols, .w = w });
 }
 
 cx__node *cx__node_linear(cx__graph *g, cx__node *x, const cx__weight *w)
 {
     if (!x || !w) return NULL;
     if (x->cols != w->cols) return fail_cols(g, w->name, w->cols, x->cols);
-    return put(g, (cx__node){.op = CX__OP_LINEAR, .cols = w->rows, .in = {x}, .w = w});
+    return put(g, (cx__node){ .op = CX__OP_LINEAR, .cols = w->rows, .in = { x }, .w = w });
 }
 
 cx__node *cx__node_rms_norm(cx__graph *g, cx__node *x, const float *w, float eps)
 {
     if (!x || !w) return NULL;
-    return put(g, (cx__node){.op = CX__OP_RMS_NORM, .cols = x->cols, .in = {x}, .w = w, .f = eps});
+    return put(g,
+               (cx__node){ .op = CX__OP_RMS_NORM, .cols = x->cols, .in = { x }, .w = w, .f = eps });
 }
 
 cx__node *cx__node_layer_norm(cx__graph *g, cx__node *x, const float *w, const float *b, float eps)
 {
     if (!x || !w) return NULL;
-    return put(g, (cx__node){.op = CX__OP_LAYER_NORM, .cols = x->cols, .in = {x}, .w = w, .b = b,
-                             .f = eps});
+    return put(
+        g, (cx__node){
+               .op = CX__OP_LAYER_NORM, .cols = x->cols, .in = { x }, .w = w, .b = b, .f = eps });
 }
 
 cx__node *cx__node_activate(cx__graph *g, cx__node *x, cx__act act)
 {
     if (!x || act == CX__ACT_NONE) return x;
-    return put(g, (cx__node){.op = CX__OP_ACT, .cols = x->cols, .in = {x}, .i = (size_t)act});
+    return put(g, (cx__node){ .op = CX__OP_ACT, .cols = x->cols, .in = { x }, .i = (size_t)act });
 }
 
 static cx__node *binary(cx__graph *g, cx__op op, const char *name, cx__node *a, cx__node *b)
@@ -123,7 +125,7 @@ static cx__node *binary(cx__graph *g, cx__op op, const char *name, cx__node *a, 
     if (a->cols != b->cols) return fail_cols(g, name, a->cols, b->cols);
     if (a->selected != b->selected)
         return fail(g, CX_FAIL(CX_ESHAPE, "%s: selected rows with all rows", name));
-    return put(g, (cx__node){.op = op, .cols = a->cols, .in = {a, b}});
+    return put(g, (cx__node){ .op = op, .cols = a->cols, .in = { a, b } });
 }
 
 cx__node *cx__node_add(cx__graph *g, cx__node *a, cx__node *b)
@@ -140,7 +142,7 @@ cx__node *cx__node_scale(cx__graph *g, cx__node *x, float s)
 {
     if (!x || s == 1) return x;
     if (x->op == CX__OP_SCALE) return cx__node_scale(g, x->in[0], x->f * s);
-    return put(g, (cx__node){.op = CX__OP_SCALE, .cols = x->cols, .in = {x}, .f = s});
+    return put(g, (cx__node){ .op = CX__OP_SCALE, .cols = x->cols, .in = { x }, .f = s });
 }
 
 cx__node *cx__node_slice(cx__graph *g, cx__node *x, size_t at, size_t len)
@@ -149,11 +151,11 @@ cx__node *cx__node_slice(cx__graph *g, cx__node *x, size_t at, size_t len)
     if (at > x->cols || len > x->cols - at) return fail_cols(g, "slice", at + len, x->cols);
     if (len == x->cols) return x;
     if (x->op == CX__OP_SLICE) return cx__node_slice(g, x->in[0], x->i + at, len);
-    return put(g, (cx__node){.op = CX__OP_SLICE, .cols = len, .in = {x}, .i = at});
+    return put(g, (cx__node){ .op = CX__OP_SLICE, .cols = len, .in = { x }, .i = at });
 }
 
 cx__node *cx__node_attend(cx__graph *g, cx__node *q, cx__node *k, cx__node *v,
-                     const cx__attend_spec *spec)
+                          const cx__attend_spec *spec)
 {
     size_t kv = spec->kv_heads * spec->dim;
     if (!q || !k || !v) return NULL;
@@ -161,14 +163,15 @@ cx__node *cx__node_attend(cx__graph *g, cx__node *q, cx__node *k, cx__node *v,
         return fail_cols(g, "queries", spec->heads * spec->dim, q->cols);
     if (k->cols != kv) return fail_cols(g, "keys", kv, k->cols);
     if (v->cols != kv) return fail_cols(g, "values", kv, v->cols);
-    return put(g, (cx__node){.op = CX__OP_ATTEND, .cols = q->cols, .in = {q, k, v},
-                             .attend = *spec});
+    return put(
+        g, (cx__node){ .op = CX__OP_ATTEND, .cols = q->cols, .in = { q, k, v }, .attend = *spec });
 }
 
 cx__node *cx__node_select(cx__graph *g, cx__node *x)
 {
     if (!x || x->selected) return x;
-    return put(g, (cx__node){.op = CX__OP_SELECT, .cols = x->cols, .in = {x}, .selected = true});
+    return put(g,
+               (cx__node){ .op = CX__OP_SELECT, .cols = x->cols, .in = { x }, .selected = true });
 }
 
 cx_status cx__graph_end(cx__graph *g, cx__node *result)

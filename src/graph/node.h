@@ -5,19 +5,29 @@
 #include "graph/graph.h"
 
 typedef enum cx__op {
-    CX__OP_EMBED, CX__OP_EMBED_POSITION, CX__OP_LINEAR, CX__OP_RMS_NORM, CX__OP_LAYER_NORM,
-    CX__OP_ACT, CX__OP_ADD, CX__OP_MUL, CX__OP_SCALE, CX__OP_SLICE, CX__OP_ATTEND, CX__OP_SELECT
+    CX__OP_EMBED,
+    CX__OP_EMBED_POSITION,
+    CX__OP_LINEAR,
+    CX__OP_RMS_NORM,
+    CX__OP_LAYER_NORM,
+    CX__OP_ACT,
+    CX__OP_ADD,
+    CX__OP_MUL,
+    CX__OP_SCALE,
+    CX__OP_SLICE,
+    CX__OP_ATTEND,
+    CX__OP_SELECT
 } cx__op;
 
 struct cx__node {
     cx__op op;
-    int id;             /* position in the graph; inputs have lower ids */
-    bool selected;      /* rows are those of the selection, not of the pass */
+    int id;        /* position in the graph; inputs have lower ids */
+    bool selected; /* rows are those of the selection, not of the pass */
     size_t cols;
     cx__node *in[3];
-    const void *w, *b;  /* cx__weight of embed and linear; f32 vectors of norms */
-    float f;            /* eps, scale */
-    size_t i;           /* activation, first column of a slice */
+    const void *w, *b; /* cx__weight of embed and linear; f32 vectors of norms */
+    float f;           /* eps, scale */
+    size_t i;          /* activation, first column of a slice */
     cx__attend_spec attend;
     cx__node *same_hash;
 };

@@ -64,7 +64,7 @@ static void size_scratch(cx__plan *p)
     for (int i = 0; i < p->count; i++) {
         const cx__step *s = &p->steps[i];
         const cx__product *q = s->product;
-        size_t need = q                           ? cx__product_scratch(p, q)
+        size_t need = q                             ? cx__product_scratch(p, q)
                       : s->kind == &cx__step_attend ? cx__attend_scratch(p, s)
                                                     : 0;
         size_t prep = q ? cx__qact_stride(q->x.cols) + q->x.cols * sizeof(float) : 0;
@@ -139,8 +139,8 @@ void cx__plan_describe(const cx__plan *p, cx__buf *out)
 {
     double total = 0;
     for (int i = 0; i < p->count; i++) total += p->steps[i].seconds;
-    cx__buf_printf(out, "%-4s %-15s %-34s %10s %7s %9s\n", "step", "kind", "what", "us/run", "share",
-                   "GB/s");
+    cx__buf_printf(out, "%-4s %-15s %-34s %10s %7s %9s\n", "step", "kind", "what", "us/run",
+                   "share", "GB/s");
     for (int i = 0; i < p->count; i++) {
         const cx__step *s = &p->steps[i];
         double each = s->runs ? s->seconds / (double)s->runs : 0;

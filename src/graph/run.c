@@ -50,7 +50,7 @@ static cx_status check(const cx__plan *p, const cx__pass *pass)
 
 cx_status cx__plan_run(cx__plan *p, const cx__pass *pass)
 {
-    cx__run r = {.plan = p, .pass = pass};
+    cx__run r = { .plan = p, .pass = pass };
     CX_TRY(check(p, pass));
     if (pass->rows == 0) return CX_OK;
     run_steps(&r, 0, p->body);

@@ -13,8 +13,8 @@ typedef struct cx__value {
 
 /* Work memory of [rows, stride bytes], shared with others that live at other times. */
 typedef struct cx__work {
-    size_t stride; /* bytes a row */
-    bool selected; /* rows of the selection */
+    size_t stride;   /* bytes a row */
+    bool selected;   /* rows of the selection */
     int first, last; /* steps that write it first and read it last */
     size_t offset, bytes;
 } cx__work;
@@ -64,10 +64,10 @@ struct cx__step {
     float f;                  /* eps, scale */
     cx__op op;                /* element-wise: which */
     cx__act act;
-    int table;                /* attend: buffer of cos and sin, -1 if none */
+    int table; /* attend: buffer of cos and sin, -1 if none */
     const cx__rope_spec *rope;
-    size_t weight_bytes;      /* read by a pass */
-    double seconds;           /* spent since the plan was made */
+    size_t weight_bytes; /* read by a pass */
+    double seconds;      /* spent since the plan was made */
     uint64_t runs;
 };
 
@@ -133,8 +133,8 @@ static inline void cx__share(size_t count, int thread, int threads, size_t *begi
     *end = count * ((size_t)thread + 1) / (size_t)threads;
 }
 
-extern const cx__step_kind cx__step_embed, cx__step_embed_position, cx__step_product,
-    cx__step_norm, cx__step_elementwise, cx__step_attend, cx__step_rope_table, cx__step_select;
+extern const cx__step_kind cx__step_embed, cx__step_embed_position, cx__step_product, cx__step_norm,
+    cx__step_elementwise, cx__step_attend, cx__step_rope_table, cx__step_select;
 
 /* fuse.c: nodes to steps. */
 cx_status cx__plan_lower(cx__plan *p, const cx__graph *g);

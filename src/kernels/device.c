@@ -5,7 +5,7 @@
 
 void cx_device_info_get(cx_device_info *out)
 {
-    *out = (cx_device_info){.name = "cpu", .threads = cx__cpu_count()};
+    *out = (cx_device_info){ .name = "cpu", .threads = cx__cpu_count() };
     snprintf(out->model, sizeof out->model, "%s", cx__cpu_model());
     cx__cpu_isa_name(cx__cpu_isa(), out->isa, sizeof out->isa);
 }
@@ -23,7 +23,7 @@ static void add_member(void *user, const char *slot, const char *variant)
 
 cx_status cx_kernels_describe(bool json, char **text)
 {
-    cx__buf b = {.max = 1 << 20};
+    cx__buf b = { .max = 1 << 20 };
     if (json) cx__buf_putc(&b, '{');
     cx__kernels_list(cx__cpu_isa(), json ? add_member : add_line, &b);
     if (json) cx__buf_puts(&b, "}\n");

@@ -30,7 +30,7 @@ static const struct {
     const char *slot, *variant;
     unsigned need;
 } lines[] = {
-#define CX_KERNEL(slot, variant, need) {#slot, #variant, (unsigned)(need)},
+#define CX_KERNEL(slot, variant, need) { #slot, #variant, (unsigned)(need) },
 #include "kernels/kernels.def"
 #undef CX_KERNEL
 };

@@ -17,14 +17,25 @@ typedef struct cx__key {
 #define CX__REQUIRED NAN
 #define CX__OPTIONAL 0
 #define CX__KEY_INT(type, field, names, lo, hi, def)                                               \
-    {names, CX__KEY_INT_, offsetof(type, field), lo, hi, def, NULL}
+    {                                                                                              \
+        names, CX__KEY_INT_, offsetof(type, field), lo, hi, def, NULL                              \
+    }
 #define CX__KEY_FLT(type, field, names, lo, hi, def)                                               \
-    {names, CX__KEY_FLT_, offsetof(type, field), lo, hi, def, NULL}
+    {                                                                                              \
+        names, CX__KEY_FLT_, offsetof(type, field), lo, hi, def, NULL                              \
+    }
 #define CX__KEY_BOOL(type, field, names, def)                                                      \
-    {names, CX__KEY_BOOL_, offsetof(type, field), 0, 1, def, NULL}
+    {                                                                                              \
+        names, CX__KEY_BOOL_, offsetof(type, field), 0, 1, def, NULL                               \
+    }
 #define CX__KEY_STR(type, field, names, def)                                                       \
-    {names, CX__KEY_STR_, offsetof(type, field), 0, 0, 0, def}
-#define CX__KEY_END {NULL, CX__KEY_INT_, 0, 0, 0, 0, NULL}
+    {                                                                                              \
+        names, CX__KEY_STR_, offsetof(type, field), 0, 0, 0, def                                   \
+    }
+#define CX__KEY_END                                                                                \
+    {                                                                                              \
+        NULL, CX__KEY_INT_, 0, 0, 0, 0, NULL                                                       \
+    }
 /* Fields are int64_t (INT), double (FLT), bool (BOOL), const char * (STR, borrowed from json). */
 cx_status cx__keys_read(const cx__key *keys, const json_t *config, const char *where, void *out);
 
@@ -52,7 +63,7 @@ struct cx__arch {
     cx__node *(*forward)(const cx__builder *b, const void *config);
 };
 
-/* ---- Weights (weights.c): tensors under MLX's names. All live as long as the model. -------------- */
+/* ---- Weights (weights.c): tensors under MLX's names. All live as long as the model. --------- */
 cx_status cx__weights_new(const cx_tensors *tensors, const cx__rename *rules, const json_t *config,
                           const char *where, bool tied, cx__weights **out);
 void cx__weights_free(cx__weights *w);
@@ -69,18 +80,17 @@ const char *cx__weights_quantization(const cx__weights *w);
 
 /* Matrix `<path>.weight` [rows, cols] with `.scales`, `.biases` and `.bias` when there; path is a
  * format with the layer number. NULL after a failure (kept in w). */
-const cx__weight *cx__weight_matrix(cx__weights *w, size_t rows, size_t cols, const char *path,
-                                    ...) CX_PRINTF(4, 5);
+const cx__weight *cx__weight_matrix(cx__weights *w, size_t rows, size_t cols, const char *path, ...)
+    CX_PRINTF(4, 5);
 /* Vector [n] as f32. */
 const float *cx__weight_vector(cx__weights *w, size_t n, const char *name, ...) CX_PRINTF(3, 4);
 /* Same, but NULL without a failure if there is none. */
-const float *cx__weight_vector_if(cx__weights *w, size_t n, const char *name, ...)
-    CX_PRINTF(3, 4);
+const float *cx__weight_vector_if(cx__weights *w, size_t n, const char *name, ...) CX_PRINTF(3, 4);
 
 /* A model whose files are open but whose graph is not built (model.c). Caller cx_model_close()s. */
 cx_status cx__model_open_files(const char *folder, cx_model **out);
 
-/* ---- Shared layers (nn.c) ------------------------------------------------------------------------ */
+/* ---- Shared layers (nn.c) ------------------------------------------------------------------- */
 /* rope_theta, rope_scaling or rope_parameters of the config; types default, linear, llama3. NULL
  * after a failure (kept in b->w). dim: rotated values of a head. */
 const cx__rope_spec *cx__rope(const cx__builder *b, size_t dim, double theta, bool interleaved);

@@ -29,22 +29,24 @@ static const cx__key keys[] = {
 /* The hub's names have no prefix, or "transformer."; MLX's have "model.". Conv1D weights are
  * stored [in, out]. Names that begin with "model." are MLX's own and stay as they are. */
 #define BLOCK(prefix)                                                                              \
-    {prefix "h.*.attn.bias", NULL, CX__DROP}, {prefix "h.*.attn.masked_bias", NULL, CX__DROP},     \
-        {prefix "h.*.attn.c_attn.weight", "model.h.*.attn.c_attn.weight", CX__TRANSPOSE},          \
-        {prefix "h.*.attn.c_proj.weight", "model.h.*.attn.c_proj.weight", CX__TRANSPOSE},          \
-        {prefix "h.*.mlp.c_fc.weight", "model.h.*.mlp.c_fc.weight", CX__TRANSPOSE},                \
-        {prefix "h.*.mlp.c_proj.weight", "model.h.*.mlp.c_proj.weight", CX__TRANSPOSE},            \
-        {prefix "h.*.*.*.*", "model.h.*.*.*.*", CX__KEEP},                                         \
-        {prefix "h.*.*.*", "model.h.*.*.*", CX__KEEP},                                             \
-        {prefix "wte.weight", "model.wte.weight", CX__KEEP},                                       \
-        {prefix "wpe.weight", "model.wpe.weight", CX__KEEP},                                       \
-        {prefix "ln_f.*", "model.ln_f.*", CX__KEEP}
+    { prefix "h.*.attn.bias", NULL, CX__DROP }, { prefix "h.*.attn.masked_bias", NULL, CX__DROP }, \
+        { prefix "h.*.attn.c_attn.weight", "model.h.*.attn.c_attn.weight", CX__TRANSPOSE },        \
+        { prefix "h.*.attn.c_proj.weight", "model.h.*.attn.c_proj.weight", CX__TRANSPOSE },        \
+        { prefix "h.*.mlp.c_fc.weight", "model.h.*.mlp.c_fc.weight", CX__TRANSPOSE },              \
+        { prefix "h.*.mlp.c_proj.weight", "model.h.*.mlp.c_proj.weight", CX__TRANSPOSE },          \
+        { prefix "h.*.*.*.*", "model.h.*.*.*.*", CX__KEEP },                                       \
+        { prefix "h.*.*.*", "model.h.*.*.*", CX__KEEP },                                           \
+        { prefix "wte.weight", "model.wte.weight", CX__KEEP },                                     \
+        { prefix "wpe.weight", "model.wpe.weight", CX__KEEP },                                     \
+    {                                                                                              \
+        prefix "ln_f.*", "model.ln_f.*", CX__KEEP                                                  \
+    }
 
 static const cx__rename renames[] = {
     BLOCK(""),
     BLOCK("transformer."),
-    {"lm_head.weight", NULL, CX__DROP_IF_TIED},
-    {NULL, NULL, CX__KEEP},
+    { "lm_head.weight", NULL, CX__DROP_IF_TIED },
+    { NULL, NULL, CX__KEEP },
 };
 
 static cx_status shape(const void *config, const char *where, cx__model_shape *out)
@@ -53,11 +55,12 @@ static cx_status shape(const void *config, const char *where, cx__model_shape *o
     if (c->dim % c->heads)
         return CX_FAIL(CX_ESHAPE, "%s: n_embd %lld is no multiple of n_head %lld", where,
                        (long long)c->dim, (long long)c->heads);
-    *out = (cx__model_shape){.layers = (size_t)c->layers, .heads = (size_t)c->heads,
-                             .kv_heads = (size_t)c->heads,
-                             .head_dim = (size_t)(c->dim / c->heads),
-                             .vocabulary = (size_t)c->vocabulary,
-                             .context = (size_t)c->positions};
+    *out = (cx__model_shape){ .layers = (size_t)c->layers,
+                              .heads = (size_t)c->heads,
+                              .kv_heads = (size_t)c->heads,
+                              .head_dim = (size_t)(c->dim / c->heads),
+                              .vocabulary = (size_t)c->vocabulary,
+                              .context = (size_t)c->positions };
     return CX_OK;
 }
 
@@ -71,9 +74,11 @@ static cx__node *norm(const cx__builder *b, const gpt2_config *c, cx__node *x, c
 static cx__node *attention(const cx__builder *b, const gpt2_config *c, int i, cx__node *x)
 {
     size_t dim = (size_t)c->dim, hd = dim / (size_t)c->heads;
-    cx__attend_spec spec = {.layer = (size_t)i, .heads = (size_t)c->heads,
-                            .kv_heads = (size_t)c->heads, .dim = hd,
-                            .scale = c->scale_attn ? 1 / sqrtf((float)hd) : 1};
+    cx__attend_spec spec = { .layer = (size_t)i,
+                             .heads = (size_t)c->heads,
+                             .kv_heads = (size_t)c->heads,
+                             .dim = hd,
+                             .scale = c->scale_attn ? 1 / sqrtf((float)hd) : 1 };
     char path[64];
     const cx__weight *qkv = cx__weight_matrix(b->w, 3 * dim, dim, "model.h.%d.attn.c_attn", i);
     const cx__weight *proj = cx__weight_matrix(b->w, dim, dim, "model.h.%d.attn.c_proj", i);
@@ -117,4 +122,4 @@ static cx__node *forward(const cx__builder *b, const void *config)
     return cx__node_linear(b->g, x, wte);
 }
 
-const cx__arch cx__arch_gpt2 = {"gpt2", keys, sizeof(gpt2_config), renames, shape, forward};
+const cx__arch cx__arch_gpt2 = { "gpt2", keys, sizeof(gpt2_config), renames, shape, forward };

@@ -28,7 +28,7 @@ cx_status cx_model_inspect(const char *folder, bool json, char **text)
 {
     cx_model *m = NULL;
     cx_model_info info;
-    cx__buf b = {.max = 1 << 20};
+    cx__buf b = { .max = 1 << 20 };
     *text = NULL;
     CX_TRY(cx__model_open_files(folder, &m));
     cx_model_info_get(m, &info);

@@ -19,8 +19,7 @@ static const cx__key keys[] = {
     CX__KEY_INT(llama_config, kv_heads, "num_key_value_heads", 1, 65536, CX__OPTIONAL),
     CX__KEY_INT(llama_config, head_dim, "head_dim", 1, 65536, CX__OPTIONAL),
     CX__KEY_INT(llama_config, vocabulary, "vocab_size", 1, 16777216, CX__REQUIRED),
-    CX__KEY_INT(llama_config, context, "max_position_embeddings", 1, CX__MAX_CONTEXT,
-                CX__OPTIONAL),
+    CX__KEY_INT(llama_config, context, "max_position_embeddings", 1, CX__MAX_CONTEXT, CX__OPTIONAL),
     CX__KEY_INT(llama_config, window, "sliding_window", 1, CX__MAX_CONTEXT, CX__OPTIONAL),
     CX__KEY_FLT(llama_config, eps, "rms_norm_eps", 0, 1, CX__REQUIRED),
     CX__KEY_FLT(llama_config, theta, "rope_theta", 1e-3, 1e15, 10000),
@@ -47,14 +46,18 @@ static cx_status shape(const void *config, const char *where, cx__model_shape *o
         return CX_FAIL(CX_ESHAPE, "%s: hidden_size %lld is no multiple of num_attention_heads %lld",
                        where, (long long)c->dim, (long long)c->heads);
     if ((size_t)c->heads % kv_heads(c))
-        return CX_FAIL(CX_ESHAPE, "%s: num_attention_heads %lld is no multiple of "
-                       "num_key_value_heads %zu", where, (long long)c->heads, kv_heads(c));
+        return CX_FAIL(CX_ESHAPE,
+                       "%s: num_attention_heads %lld is no multiple of "
+                       "num_key_value_heads %zu",
+                       where, (long long)c->heads, kv_heads(c));
     if (c->window && c->context && c->window < c->context)
-        cx__log(CX_LOG_WARN, "%s: sliding_window %lld is not applied", where,
-                (long long)c->window);
-    *out = (cx__model_shape){.layers = (size_t)c->layers, .heads = (size_t)c->heads,
-                             .kv_heads = kv_heads(c), .head_dim = head_dim(c),
-                             .vocabulary = (size_t)c->vocabulary, .context = (size_t)c->context};
+        cx__log(CX_LOG_WARN, "%s: sliding_window %lld is not applied", where, (long long)c->window);
+    *out = (cx__model_shape){ .layers = (size_t)c->layers,
+                              .heads = (size_t)c->heads,
+                              .kv_heads = kv_heads(c),
+                              .head_dim = head_dim(c),
+                              .vocabulary = (size_t)c->vocabulary,
+                              .context = (size_t)c->context };
     return CX_OK;
 }
 
@@ -63,9 +66,12 @@ static cx__node *attention(const cx__builder *b, const llama_config *c, const cx
 {
     size_t hd = head_dim(c), dim = (size_t)c->dim, qn = (size_t)c->heads * hd;
     size_t kn = kv_heads(c) * hd;
-    cx__attend_spec spec = {.layer = (size_t)i, .heads = (size_t)c->heads,
-                            .kv_heads = kv_heads(c), .dim = hd,
-                            .scale = 1 / sqrtf((float)hd), .rope = rope};
+    cx__attend_spec spec = { .layer = (size_t)i,
+                             .heads = (size_t)c->heads,
+                             .kv_heads = kv_heads(c),
+                             .dim = hd,
+                             .scale = 1 / sqrtf((float)hd),
+                             .rope = rope };
     const cx__weight *q = cx__weight_matrix(b->w, qn, dim, "model.layers.%d.self_attn.q_proj", i);
     const cx__weight *k = cx__weight_matrix(b->w, kn, dim, "model.layers.%d.self_attn.k_proj", i);
     const cx__weight *v = cx__weight_matrix(b->w, kn, dim, "model.layers.%d.self_attn.v_proj", i);
@@ -79,9 +85,11 @@ static cx__node *attention(const cx__builder *b, const llama_config *c, const cx
 static cx__node *mlp(const cx__builder *b, const llama_config *c, cx__act act, int i, cx__node *h)
 {
     size_t dim = (size_t)c->dim, hidden = (size_t)c->hidden;
-    const cx__weight *gate = cx__weight_matrix(b->w, hidden, dim, "model.layers.%d.mlp.gate_proj", i);
+    const cx__weight *gate = cx__weight_matrix(b->w, hidden, dim, "model.layers.%d.mlp.gate_proj",
+                                               i);
     const cx__weight *up = cx__weight_matrix(b->w, hidden, dim, "model.layers.%d.mlp.up_proj", i);
-    const cx__weight *down = cx__weight_matrix(b->w, dim, hidden, "model.layers.%d.mlp.down_proj", i);
+    const cx__weight *down = cx__weight_matrix(b->w, dim, hidden, "model.layers.%d.mlp.down_proj",
+                                               i);
     cx__node *gated = cx__node_activate(b->g, cx__node_linear(b->g, h, gate), act);
     h = cx__node_mul(b->g, gated, cx__node_linear(b->g, h, up));
     return cx__node_linear(b->g, h, down);
@@ -100,18 +108,21 @@ static cx__node *forward(const cx__builder *b, const void *config)
     const cx__rope_spec *rope = cx__rope(b, head_dim(c), c->theta, c->interleaved);
     cx__act act = CX__ACT_NONE;
     cx__node *x = cx__node_embed(b->g, embed);
-    if (!rope || cx__weights_keep(b->w, cx__act_parse(c->act, b->where, &act)) != CX_OK) return NULL;
+    if (!rope || cx__weights_keep(b->w, cx__act_parse(c->act, b->where, &act)) != CX_OK)
+        return NULL;
     for (int i = 0; i < c->layers; i++) {
-        const float *before = cx__weight_vector(b->w, dim, "model.layers.%d.input_layernorm.weight", i);
-        const float *after =
-            cx__weight_vector(b->w, dim, "model.layers.%d.post_attention_layernorm.weight", i);
+        const float *before = cx__weight_vector(b->w, dim, "model.layers.%d.input_layernorm.weight",
+                                                i);
+        const float *after = cx__weight_vector(
+            b->w, dim, "model.layers.%d.post_attention_layernorm.weight", i);
         x = cx__node_add(b->g, x, attention(b, c, rope, i, norm(b, c, x, before)));
         x = cx__node_add(b->g, x, mlp(b, c, act, i, norm(b, c, x, after)));
         if (!x) return NULL;
     }
     x = norm(b, c, cx__node_select(b->g, x), cx__weight_vector(b->w, dim, "model.norm.weight"));
-    if (!c->tied) embed = cx__weight_matrix(b->w, vocabulary, dim, "lm_head");
+    if (!c->tied || cx__weights_has(b->w, "lm_head.weight")) /* tied: dropped when opened */
+        embed = cx__weight_matrix(b->w, vocabulary, dim, "lm_head");
     return cx__node_linear(b->g, x, embed);
 }
 
-const cx__arch cx__arch_llama = {"llama", keys, sizeof(llama_config), NULL, shape, forward};
+const cx__arch cx__arch_llama = { "llama", keys, sizeof(llama_config), NULL, shape, forward };

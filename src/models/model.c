@@ -14,7 +14,7 @@ struct cx_model {
     cx__graph *graph;
     cx__pool *pool;
     cx__model_shape shape;
-    bool exact, tied;
+    bool exact, tied, tied_said; /* said: by the config */
     char *model_type;
     int32_t eos[MAX_EOS];
     int32_t eos_count;
@@ -41,8 +41,7 @@ static cx_status read_config(cx_model *m, const char *folder)
     char *generation;
     json_t *o = NULL;
     cx_status st = CX_OK;
-    if (!cx__path_is_dir(folder))
-        return CX_FAIL(CX_ENOTFOUND, "%s: no such model folder", folder);
+    if (!cx__path_is_dir(folder)) return CX_FAIL(CX_ENOTFOUND, "%s: no such model folder", folder);
     if (!(m->config_path = cx__path_join(folder, "config.json")))
         return CX_FAIL(CX_ENOMEM, "%s: out of memory", folder);
     CX_TRY(cx__json_load(m->config_path, MAX_CONFIG, &m->config));
@@ -50,20 +49,18 @@ static cx_status read_config(cx_model *m, const char *folder)
         return CX_FAIL(CX_EFORMAT, "%s: an object expected", m->config_path);
     CX_TRY(cx__json_str(m->config, m->config_path, "model_type", &type));
     if (!type) return CX_FAIL(CX_EFORMAT, "%s: 'model_type' is missing", m->config_path);
-    if (!(m->model_type = cx__strdup(type)))
-        return CX_FAIL(CX_ENOMEM, "%s: out of memory", folder);
+    if (!(m->model_type = cx__strdup(type))) return CX_FAIL(CX_ENOMEM, "%s: out of memory", folder);
     m->arch = cx__arch_find(type);
     CX_TRY(read_eos(m->config, m->config_path, m->eos, &m->eos_count));
     if (!(generation = cx__path_join(folder, "generation_config.json")))
         return CX_FAIL(CX_ENOMEM, "%s: out of memory", folder);
-    if (cx__path_exists(generation) &&
-        (st = cx__json_load(generation, MAX_CONFIG, &o)) == CX_OK)
+    if (cx__path_exists(generation) && (st = cx__json_load(generation, MAX_CONFIG, &o)) == CX_OK)
         st = read_eos(o, generation, m->eos, &m->eos_count);
     json_decref(o);
     cx__free(generation);
     m->tied = true; /* mlx_lm's default */
-    if (st == CX_OK)
-        st = cx__json_bool(m->config, m->config_path, "tie_word_embeddings", &m->tied);
+    m->tied_said = json_is_boolean(json_object_get(m->config, "tie_word_embeddings"));
+    if (st == CX_OK) st = cx__json_bool(m->config, m->config_path, "tie_word_embeddings", &m->tied);
     return st;
 }
 
@@ -72,6 +69,7 @@ static cx_status open_files(cx_model *m, const char *folder)
 {
     CX_TRY(read_config(m, folder));
     CX_TRY(cx_tensors_open(folder, &m->tensors));
+    if (!m->tied_said && cx_tensors_find(m->tensors, "lm_head.weight")) m->tied = false;
     return cx__weights_new(m->tensors, cx__arch_renames(m->arch), m->config, m->config_path,
                            m->tied, &m->weights);
 }
@@ -97,7 +95,7 @@ static cx_status build(cx_model *m)
     CX_TRY(m->arch->shape(m->params, m->config_path, &m->shape));
     CX_TRY(check_shape(&m->shape, m->config_path));
     CX_TRY(cx__graph_new(&m->graph));
-    b = (cx__builder){m->graph, m->weights, m->config, m->config_path};
+    b = (cx__builder){ m->graph, m->weights, m->config, m->config_path };
     logits = m->arch->forward(&b, m->params);
     CX_TRY(cx__weights_status(m->weights));
     return cx__graph_end(m->graph, logits);
@@ -105,7 +103,7 @@ static cx_status build(cx_model *m)
 
 static int64_t context_of(const cx_model *m)
 {
-    static const char *const keys[] = {"max_position_embeddings", "n_positions", "n_ctx"};
+    static const char *const keys[] = { "max_position_embeddings", "n_positions", "n_ctx" };
     int64_t context = (int64_t)m->shape.context;
     for (size_t i = 0; !context && i < sizeof keys / sizeof *keys; i++)
         context = json_integer_value(json_object_get(m->config, keys[i]));
@@ -126,7 +124,7 @@ cx_status cx__model_open_files(const char *folder, cx_model **out)
 
 cx_status cx_model_open(const char *folder, const cx_model_options *options, cx_model **out)
 {
-    static const cx_model_options defaults = {0};
+    static const cx_model_options defaults = { 0 };
     const cx_model_options *o = options ? options : &defaults;
     cx_status st;
     cx_model *m = cx__calloc(1, sizeof *m);
@@ -160,12 +158,12 @@ void cx_model_close(cx_model *m)
 
 void cx_model_info_get(const cx_model *m, cx_model_info *out)
 {
-    *out = (cx_model_info){.model_type = m->model_type,
-                           .quantization = cx__weights_quantization(m->weights),
-                           .context = context_of(m),
-                           .vocabulary = (int32_t)m->shape.vocabulary,
-                           .layers = (int32_t)m->shape.layers,
-                           .eos_count = m->eos_count};
+    *out = (cx_model_info){ .model_type = m->model_type,
+                            .quantization = cx__weights_quantization(m->weights),
+                            .context = context_of(m),
+                            .vocabulary = (int32_t)m->shape.vocabulary,
+                            .layers = (int32_t)m->shape.layers,
+                            .eos_count = m->eos_count };
     out->parameters = cx__weights_parameters(m->weights, &out->bytes);
     if (out->parameters) out->bits_per_weight = (double)out->bytes * 8 / (double)out->parameters;
     memcpy(out->eos, m->eos, sizeof m->eos);

@@ -27,7 +27,7 @@ const cx__rename *cx__arch_renames(const cx__arch *arch);
 cx_status cx__rename_apply(const cx__rename *rules, const char *name, bool tied, char *out,
                            size_t len, int *how);
 
-/* ---- What model.c and the sessions share ------------------------------------------------------- */
+/* ---- What model.c and the sessions share ---------------------------------------------------- */
 
 /* Sizes that every architecture has; filled by its shape function. */
 typedef struct cx__model_shape {

@@ -39,11 +39,15 @@ static cx_status fill_freqs(const scaling *s, const char *where, size_t dim, flo
 {
     bool llama3 = !strcmp(s->type, "llama3"), linear = !strcmp(s->type, "linear");
     if (!llama3 && !linear && strcmp(s->type, "default"))
-        return CX_FAIL(CX_EUNSUPPORTED, "%s: rope_scaling type '%s' (known: default, linear, "
-                       "llama3)", where, s->type);
+        return CX_FAIL(CX_EUNSUPPORTED,
+                       "%s: rope_scaling type '%s' (known: default, linear, "
+                       "llama3)",
+                       where, s->type);
     if (llama3 && s->high <= s->low)
-        return CX_FAIL(CX_EFORMAT, "%s: rope_scaling: high_freq_factor %g is not above "
-                       "low_freq_factor %g", where, s->high, s->low);
+        return CX_FAIL(CX_EFORMAT,
+                       "%s: rope_scaling: high_freq_factor %g is not above "
+                       "low_freq_factor %g",
+                       where, s->high, s->low);
     for (size_t i = 0; i < dim / 2; i++) {
         float period = powf((float)s->theta, (float)(2 * i) / (float)dim);
         if (llama3) period = llama3_freq(period, s->factor, s->low, s->high, s->old_context);
@@ -55,15 +59,16 @@ static cx_status fill_freqs(const scaling *s, const char *where, size_t dim, flo
 
 const cx__rope_spec *cx__rope(const cx__builder *b, size_t dim, double theta, bool interleaved)
 {
-    scaling s = {"default", 1, 1, 4, 8192, theta};
+    scaling s = { "default", 1, 1, 4, 8192, theta };
     cx__rope_spec *spec = cx__weights_alloc(b->w, sizeof *spec);
     float *freq = cx__weights_alloc(b->w, dim / 2 * sizeof *freq + 1);
     if (!spec || !freq) return NULL;
     if (cx__weights_keep(b->w, read_scaling(b, &s)) != CX_OK ||
         cx__weights_keep(b->w, fill_freqs(&s, b->where, dim, freq)) != CX_OK)
         return NULL;
-    *spec = (cx__rope_spec){.freq = freq, .half = dim / 2, .interleaved = interleaved,
-                            .mscale = 1};
+    *spec = (cx__rope_spec){
+        .freq = freq, .half = dim / 2, .interleaved = interleaved, .mscale = 1
+    };
     return spec;
 }
 
@@ -73,11 +78,16 @@ cx_status cx__act_parse(const char *name, const char *where, cx__act *out)
         const char *name;
         cx__act act;
     } acts[] = {
-        {"silu", CX__ACT_SILU},           {"swish", CX__ACT_SILU},
-        {"gelu", CX__ACT_GELU_ERF},       {"gelu_new", CX__ACT_GELU_TANH},
-        {"gelu_fast", CX__ACT_GELU_TANH}, {"gelu_pytorch_tanh", CX__ACT_GELU_TANH},
-        {"quick_gelu", CX__ACT_GELU_QUICK}, {"relu", CX__ACT_RELU},
-        {"relu2", CX__ACT_RELU2},         {"tanh", CX__ACT_TANH},
+        { "silu", CX__ACT_SILU },
+        { "swish", CX__ACT_SILU },
+        { "gelu", CX__ACT_GELU_ERF },
+        { "gelu_new", CX__ACT_GELU_TANH },
+        { "gelu_fast", CX__ACT_GELU_TANH },
+        { "gelu_pytorch_tanh", CX__ACT_GELU_TANH },
+        { "quick_gelu", CX__ACT_GELU_QUICK },
+        { "relu", CX__ACT_RELU },
+        { "relu2", CX__ACT_RELU2 },
+        { "tanh", CX__ACT_TANH },
     };
     for (size_t i = 0; i < sizeof acts / sizeof *acts; i++)
         if (!strcmp(name, acts[i].name)) return *out = acts[i].act, CX_OK;

@@ -13,8 +13,8 @@ static const struct {
     const char *model_type;
     const cx__arch *arch;
 } archs[] = {
-#define CX_ARCH(arch) {#arch, &cx__arch_##arch},
-#define CX_ALIAS(type, arch) {#type, &cx__arch_##arch},
+#define CX_ARCH(arch) { #arch, &cx__arch_##arch },
+#define CX_ALIAS(type, arch) { #type, &cx__arch_##arch },
 #include "models/models.def"
 #undef CX_ARCH
 #undef CX_ALIAS
@@ -33,9 +33,9 @@ const char *cx__arch_name(const cx__arch *arch)
 }
 
 static const cx__rename any_renames[] = {
-    {"**.rotary_emb.inv_freq", NULL, CX__DROP},
-    {"lm_head.weight", NULL, CX__DROP_IF_TIED},
-    {NULL, NULL, CX__KEEP},
+    { "**.rotary_emb.inv_freq", NULL, CX__DROP },
+    { "lm_head.weight", NULL, CX__DROP_IF_TIED },
+    { NULL, NULL, CX__KEEP },
 };
 
 const cx__rename *cx__arch_renames(const cx__arch *arch)
@@ -59,7 +59,7 @@ static bool match(const char *pattern, const char *name, capture *star, int *sta
         }
         size_t len = strcspn(name, ".");
         if (len == 0 || *stars == 4) return false;
-        star[(*stars)++] = (capture){name, len};
+        star[(*stars)++] = (capture){ name, len };
         name += len;
     }
     return *name == '\0';
@@ -96,7 +96,7 @@ static bool expand(const char *to, const capture *star, int stars, char *out, si
 cx_status cx__rename_apply(const cx__rename *rules, const char *name, bool tied, char *out,
                            size_t len, int *how)
 {
-    capture star[4] = {{NULL, 0}};
+    capture star[4] = { { NULL, 0 } };
     int stars = 0;
     const char *to = name;
     *how = CX__KEEP;

@@ -91,10 +91,9 @@ static cx_status add(cx__weights *w, const cx_tensor *t, const cx__rename *rules
     int how;
     CX_TRY(cx__rename_apply(rules, t->name, tied, name, sizeof name, &how));
     if (how == CX__DROP) return CX_OK;
-    if (find(w, name))
-        return CX_FAIL(CX_EFORMAT, "%s: tensor '%s' is there twice", w->where, name);
+    if (find(w, name)) return CX_FAIL(CX_EFORMAT, "%s: tensor '%s' is there twice", w->where, name);
     entry *e = &w->entries[w->count];
-    *e = (entry){.name = cx__strdup(name), .t = *t, .transpose = how == CX__TRANSPOSE};
+    *e = (entry){ .name = cx__strdup(name), .t = *t, .transpose = how == CX__TRANSPOSE };
     if (!e->name) return CX_FAIL(CX_ENOMEM, "%s: out of memory", w->where);
     uint32_t *bucket = &w->buckets[hash_name(name) % w->bucket_count];
     e->next = *bucket;
@@ -200,10 +199,8 @@ static void note_packing(cx__weights *w, const cx__qmat *q)
 {
     if (!w->bits) w->bits = q->bits, w->group = q->group;
     if (w->bits != q->bits || w->group != q->group) w->bits = w->group = -1;
-    if (w->bits < 0)
-        snprintf(w->text, sizeof w->text, "affine, mixed");
-    else
-        snprintf(w->text, sizeof w->text, "affine %d bits, group %d", w->bits, w->group);
+    if (w->bits < 0) snprintf(w->text, sizeof w->text, "affine, mixed");
+    else snprintf(w->text, sizeof w->text, "affine %d bits, group %d", w->bits, w->group);
 }
 
 static bool is_float(const cx_tensor *t)
@@ -266,9 +263,9 @@ static bool plain(cx__weights *w, const entry *e, size_t rows, size_t cols, cx__
     int r = e->transpose ? 1 : 0;
     if (e->t.ndim != 2 || (size_t)e->t.shape[r] != rows || (size_t)e->t.shape[1 - r] != cols ||
         !is_float(&e->t)) {
-        fail(w, CX_FAIL(CX_ESHAPE, "%s: tensor '%s' is %s, [%zu, %zu] of floats expected",
-                        w->where, e->name, cx__tensor_text(&e->t, text, sizeof text),
-                        r ? cols : rows, r ? rows : cols));
+        fail(w, CX_FAIL(CX_ESHAPE, "%s: tensor '%s' is %s, [%zu, %zu] of floats expected", w->where,
+                        e->name, cx__tensor_text(&e->t, text, sizeof text), r ? cols : rows,
+                        r ? rows : cols));
         return false;
     }
     m->dtype = e->t.dtype;
@@ -303,9 +300,8 @@ static const cx__weight *matrix(cx__weights *w, size_t rows, size_t cols, const 
     biases = find(w, name);
     snprintf(name, sizeof name, "%s.weight", path);
     weight = find(w, name);
-    if (!weight)
-        return fail(w, CX_FAIL(CX_EFORMAT, "%s: tensor '%s' is missing", w->where, name));
-    *m = (cx__weight){.name = weight->name, .rows = rows, .cols = cols};
+    if (!weight) return fail(w, CX_FAIL(CX_EFORMAT, "%s: tensor '%s' is missing", w->where, name));
+    *m = (cx__weight){ .name = weight->name, .rows = rows, .cols = cols };
     ok = scales ? packed(w, weight, scales, biases, rows, cols, m)
                 : plain(w, weight, rows, cols, m);
     if (!ok) return NULL;
@@ -314,8 +310,7 @@ static const cx__weight *matrix(cx__weights *w, size_t rows, size_t cols, const 
     return w->status == CX_OK ? m : NULL;
 }
 
-const cx__weight *cx__weight_matrix(cx__weights *w, size_t rows, size_t cols, const char *path,
-                                    ...)
+const cx__weight *cx__weight_matrix(cx__weights *w, size_t rows, size_t cols, const char *path, ...)
 {
     char full[256];
     va_list args;

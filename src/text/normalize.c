@@ -1,5 +1,5 @@
-/* Normalizers of tokenizer.json, one row of `kinds` each: the text before it is split.
- * Same results as the tokenizers library (normalizers/); tested by tests/oracle/golden_tokenizers.py. */
+/* Normalizers of tokenizer.json, one row of `kinds` each: the text before it is split. Same
+ * results as the tokenizers library (normalizers/); tested by tests/oracle/golden_tokenizers.py. */
 #include "text/parts.h"
 #include <utf8proc.h>
 

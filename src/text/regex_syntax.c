@@ -1,8 +1,8 @@
-/* Oniguruma's pattern syntax (what tokenizer.json holds) turned into PCRE2's.
- * What differs: \s \w \d \h \v \b mean other sets, `{n,m}+` is a repeat of a repeat and not
- * possessive, `{,n}` counts from 0, (?m) is dot-all, ^ and $ are lines, (?i) inside a group takes
- * all alternatives that follow, classes nest and intersect (&&). What has no equal is refused.
- * Source: Oniguruma doc/RE and doc/SYNTAX.md. Compared with it by tests/oracle/golden_tokenizers.py. */
+/* Oniguruma's pattern syntax (what tokenizer.json holds) turned into PCRE2's. What differs: \s
+ * \w \d \h \v \b mean other sets, `{n,m}+` is a repeat of a repeat and not possessive, `{,n}`
+ * counts from 0, (?m) is dot-all, ^ and $ are lines, (?i) inside a group takes all alternatives
+ * that follow, classes nest and intersect (&&). What has no equal is refused. Source: Oniguruma
+ * doc/RE and doc/SYNTAX.md. Compared with it by tests/oracle/golden_tokenizers.py. */
 #include "text/parts.h"
 
 /* \w by itself also takes the Latin-1 fractions and superscripts; in brackets it does not. */

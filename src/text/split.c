@@ -1,6 +1,6 @@
 /* The patterns that most byte-level tokenizers split with, by hand: some 20 times as fast as the
  * regular expression and linear on every text. Each function is one pattern, recognized by its
- * exact text; tests/unit/test_tokenizer_split.c compares it with PCRE2 on random text.
+ * exact text; tests/unit/test_tokenizer_text.c compares it with PCRE2 on random text.
  * All of them match at every position: each character is a letter, number, space or other. */
 #include "text/parts.h"
 

@@ -1,5 +1,5 @@
 /* Components of tokenizer.json as a flat list of steps, read through a table of kinds.
- * Tested by tests/unit/test_tokenizer_parts.c. */
+ * Tested by tests/unit/test_tokenizer.c. */
 #include "text/parts.h"
 
 enum { STEPS_MAX = 64, NEST_MAX = 32 };

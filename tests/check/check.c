@@ -13,16 +13,16 @@ static const struct {
     const char *name;
     unsigned adds;
 } levels[] = {
-    {"ref", 0},
-    {"avx2", CX__ISA_AVX2},
-    {"avxvnni", CX__ISA_AVXVNNI},
-    {"avx512", CX__ISA_AVX512},
-    {"vnni512", CX__ISA_VNNI512},
-    {"vbmi", CX__ISA_VBMI},
-    {"bf16", CX__ISA_BF16},
-    {"neon", CX__ISA_NEON},
-    {"dotprod", CX__ISA_DOTPROD},
-    {"i8mm", CX__ISA_I8MM},
+    { "ref", 0 },
+    { "avx2", CX__ISA_AVX2 },
+    { "avxvnni", CX__ISA_AVXVNNI },
+    { "avx512", CX__ISA_AVX512 },
+    { "vnni512", CX__ISA_VNNI512 },
+    { "vbmi", CX__ISA_VBMI },
+    { "bf16", CX__ISA_BF16 },
+    { "neon", CX__ISA_NEON },
+    { "dotprod", CX__ISA_DOTPROD },
+    { "i8mm", CX__ISA_I8MM },
 };
 
 struct check {
@@ -30,10 +30,10 @@ struct check {
     const char *only;
     bool list, bench;
     int threads;
-    unsigned isa;          /* of the level being checked */
-    char kernel[96];       /* "qgemv_b4 vnni512"; empty: none is being checked */
-    char where[160];       /* the case */
-    bool is_ref, failed;   /* the kernel being checked */
+    unsigned isa;        /* of the level being checked */
+    char kernel[96];     /* "qgemv_b4 vnni512"; empty: none is being checked */
+    char where[160];     /* the case */
+    bool is_ref, failed; /* the kernel being checked */
     size_t passed_count, failed_count;
 };
 
@@ -133,10 +133,8 @@ static void finish_kernel(check *t)
 {
     if (!t->kernel[0]) return;
     check_memory_end(t, !t->failed);
-    if (t->failed)
-        t->failed_count++;
-    else
-        t->passed_count++;
+    if (t->failed) t->failed_count++;
+    else t->passed_count++;
     t->kernel[0] = '\0';
 }
 
@@ -152,7 +150,7 @@ static bool is_seen(const char *slot, check_any *fn)
 
 bool check_new(check *t, const char *slot, check_any *fn)
 {
-    name_search s = {slot, NULL};
+    name_search s = { slot, NULL };
     finish_kernel(t);
     if (!fn || (t->only && fnmatch(t->only, slot, 0) && strncmp(t->only, slot, strlen(t->only))))
         return false;
@@ -200,8 +198,7 @@ bool check_same(check *t, const void *got, const void *want, size_t bytes)
 {
     const uint8_t *g = got, *w = want;
     for (size_t i = 0; i < bytes; i++)
-        if (g[i] != w[i])
-            return check_fail(t, "byte %zu is %u, not %u", i, g[i], w[i]), false;
+        if (g[i] != w[i]) return check_fail(t, "byte %zu is %u, not %u", i, g[i], w[i]), false;
     return true;
 }
 
@@ -247,7 +244,7 @@ static double seconds(void)
 
 check_timer check_bench_start(check *t, double amount, const char *unit)
 {
-    return (check_timer){.t = t, .amount = amount, .unit = unit};
+    return (check_timer){ .t = t, .amount = amount, .unit = unit };
 }
 
 static int by_value(const void *a, const void *b)
@@ -286,8 +283,8 @@ static void on_crash(int sig)
 
 static void catch_crashes(void)
 {
-    static const int signals[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE};
-    struct sigaction action = {.sa_handler = on_crash};
+    static const int signals[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE };
+    struct sigaction action = { .sa_handler = on_crash };
     for (size_t i = 0; i < sizeof signals / sizeof *signals; i++)
         sigaction(signals[i], &action, NULL);
 }
@@ -299,12 +296,9 @@ static void run_level(check *t, unsigned isa)
     cx__kernels_fill(&k, isa);
     for (volatile size_t i = 0; i < check_count; i++) {
         int sig = sigsetjmp(crash, 1);
-        if (!sig)
-            checks[i].body(t, &k);
-        else if (t->kernel[0])
-            check_fail(t, "%s", strsignal(sig));
-        else
-            die("crash outside of a kernel");
+        if (!sig) checks[i].body(t, &k);
+        else if (t->kernel[0]) check_fail(t, "%s", strsignal(sig));
+        else die("crash outside of a kernel");
         finish_kernel(t);
     }
 }
@@ -317,24 +311,18 @@ static int by_name(const void *a, const void *b)
 static void parse(check *t, int argc, char **argv)
 {
     for (int i = 1; i < argc; i++) {
-        if (!strncmp(argv[i], "--seed=", 7))
-            t->seed = strtoull(argv[i] + 7, NULL, 0);
-        else if (!strncmp(argv[i], "--only=", 7))
-            t->only = argv[i] + 7;
-        else if (!strncmp(argv[i], "--threads=", 10))
-            t->threads = atoi(argv[i] + 10);
-        else if (!strcmp(argv[i], "--list"))
-            t->list = true;
-        else if (!strcmp(argv[i], "--bench"))
-            t->bench = true;
-        else
-            die("usage: check [--list] [--bench] [--only=SLOT] [--seed=N] [--threads=N]");
+        if (!strncmp(argv[i], "--seed=", 7)) t->seed = strtoull(argv[i] + 7, NULL, 0);
+        else if (!strncmp(argv[i], "--only=", 7)) t->only = argv[i] + 7;
+        else if (!strncmp(argv[i], "--threads=", 10)) t->threads = atoi(argv[i] + 10);
+        else if (!strcmp(argv[i], "--list")) t->list = true;
+        else if (!strcmp(argv[i], "--bench")) t->bench = true;
+        else die("usage: check [--list] [--bench] [--only=SLOT] [--seed=N] [--threads=N]");
     }
 }
 
 int main(int argc, char **argv)
 {
-    check t = {.seed = (uint64_t)time(NULL), .threads = 1};
+    check t = { .seed = (uint64_t)time(NULL), .threads = 1 };
     unsigned native = cx__cpu_isa(), isa = 0;
     setvbuf(stdout, NULL, _IOLBF, 0);
     parse(&t, argc, argv);

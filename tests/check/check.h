@@ -61,12 +61,12 @@ void check_seal(check *t);
 
 /* Numbers. */
 uint64_t check_rand(check *t);
-size_t check_below(check *t, size_t n);             /* [0, n) */
-float check_uniform(check *t, float lo, float hi);  /* [lo, hi) */
+size_t check_below(check *t, size_t n);            /* [0, n) */
+float check_uniform(check *t, float lo, float hi); /* [lo, hi) */
 
 /* Comparisons; they report the first difference and fail the variant. */
-bool check_same(check *t, const void *got, const void *want, size_t bytes);   /* bytes */
-bool check_bits(check *t, const float *got, const float *want, size_t n);     /* NaN equals NaN */
+bool check_same(check *t, const void *got, const void *want, size_t bytes); /* bytes */
+bool check_bits(check *t, const float *got, const float *want, size_t n);   /* NaN equals NaN */
 /* |got - want| <= f * mag[i]; mag NULL: f * |want|. NaN and Inf must be equal in kind. */
 bool check_near(check *t, const float *got, const float *want, const float *mag, size_t n, float f);
 void check_fail(check *t, const char *fmt, ...) CX_PRINTF(2, 3);

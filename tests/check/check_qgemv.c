@@ -5,10 +5,10 @@
 
 qmul_case qmul_new(check *t, int bits, int group, size_t rows, size_t cols, size_t rows_x)
 {
-    static const cx_dtype types[] = {CX_F32, CX_F16, CX_BF16};
+    static const cx_dtype types[] = { CX_F32, CX_F16, CX_BF16 };
     cx_dtype type = types[check_below(t, 3)];
     size_t groups = cols / (size_t)group, stride = cx__qact_stride(cols);
-    qmul_case c = {.rows_x = rows_x, .ldy = rows + check_below(t, 3)};
+    qmul_case c = { .rows_x = rows_x, .ldy = rows + check_below(t, 3) };
     check_case(t, "%db g%d %zux%zu, %zu rows, %s", bits, group, rows, cols, rows_x,
                cx_dtype_name(type));
     uint8_t *x = check_in(t, rows_x * stride, 1);
@@ -21,7 +21,9 @@ qmul_case qmul_new(check *t, int bits, int group, size_t rows, size_t cols, size
         cx__quantize_act_ref(x + m * stride, row, cols);
     }
     c.x = x;
-    c.w = (cx__qmat){.bits = bits, .group = group, .rows = rows, .cols = cols, .scale_dtype = type};
+    c.w = (cx__qmat){
+        .bits = bits, .group = group, .rows = rows, .cols = cols, .scale_dtype = type
+    };
     uint8_t *q = check_bytes(t, rows * cols * (size_t)bits / 8);
     memset(q, 0xff, cols * (size_t)bits / 8); /* largest codes: no saturation on the way */
     c.w.q = q;
@@ -37,7 +39,7 @@ qmul_case qmul_new(check *t, int bits, int group, size_t rows, size_t cols, size
 
 static float value(const void *p, cx_dtype type, size_t i)
 {
-    cx_tensor one = {.dtype = type, .data = (const uint8_t *)p + i * cx_dtype_size(type)};
+    cx_tensor one = { .dtype = type, .data = (const uint8_t *)p + i * cx_dtype_size(type) };
     float f;
     uint16_t h;
     memcpy(&f, one.data, type == CX_F32 ? 4 : 2);
@@ -86,7 +88,7 @@ void qmul_run(check *t, const qmul_case *c, cx__qgemv_fn *fn)
 
 static void check_gemv(check *t, const char *slot, int bits, cx__qgemv_fn *fn)
 {
-    static const size_t cols[] = {1, 2, 3, 5, 8, 15, 16, 17, 31, 32, 33, 35, 64, 67};
+    static const size_t cols[] = { 1, 2, 3, 5, 8, 15, 16, 17, 31, 32, 33, 35, 64, 67 };
     if (!check_new(t, slot, (check_any *)fn)) return;
     for (int group = 32; group <= 128; group *= 2)
         for (size_t i = 0; i < sizeof cols / sizeof *cols; i++)
@@ -95,7 +97,7 @@ static void check_gemv(check *t, const char *slot, int bits, cx__qgemv_fn *fn)
                 qmul_case c = qmul_new(t, bits, group, rows, cols[i] * (size_t)group, m);
                 qmul_run(t, &c, fn);
             }
-    qmul_bench(t, bits, fn, (const size_t[]){1, 2, 4, 8, 0});
+    qmul_bench(t, bits, fn, (const size_t[]){ 1, 2, 4, 8, 0 });
 }
 
 CHECK(qgemv)
@@ -110,7 +112,7 @@ CHECK(qgemv)
 
 CHECK(qgemm)
 {
-    static const int widths[] = {2, 3, 4, 5, 6, 8};
+    static const int widths[] = { 2, 3, 4, 5, 6, 8 };
     if (!check_new(t, "qgemm", (check_any *)k->qgemm)) return;
     for (int i = 0; i < 6 * 3 * 12; i++) {
         int bits = widths[i % 6], group = 32 << i / 6 % 3;
@@ -123,6 +125,5 @@ CHECK(qgemm)
         qmul_case c = qmul_new(t, 4, group, 70, 65536 + (size_t)group * 3, 2);
         qmul_run(t, &c, k->qgemm);
     }
-    for (int i = 0; i < 6; i += 2)
-        qmul_bench_gemm(t, widths[i], k->qgemm);
+    for (int i = 0; i < 6; i += 2) qmul_bench_gemm(t, widths[i], k->qgemm);
 }

@@ -5,8 +5,8 @@
 /* Blocks of every kind that the contract names. */
 static void fill(check *t, float *x, size_t n)
 {
-    static const float special[] = {0.0f,     -0.0f,     0x1p-120f, 0x1.fffffep-121f, 0x1p-149f,
-                                    INFINITY, -INFINITY, NAN,       0x1.fffffep127f,  -0x1p-126f};
+    static const float special[] = { 0.0f,     -0.0f,     0x1p-120f, 0x1.fffffep-121f, 0x1p-149f,
+                                     INFINITY, -INFINITY, NAN,       0x1.fffffep127f,  -0x1p-126f };
     for (size_t i = 0; i < n; i += 64) {
         size_t kind = check_below(t, 8);
         float size = ldexpf(1, (int)check_below(t, 252) - 125);

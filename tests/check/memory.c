@@ -42,13 +42,13 @@ static void *reserve(size_t bytes, size_t align, bool out)
         exit(2);
     }
     struct buffer *b = &buffers[used];
-    void *map = mmap(NULL, room + 2 * GUARD, PROT_NONE,
-                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void *map = mmap(NULL, room + 2 * GUARD, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+                     -1, 0);
     if (map == MAP_FAILED || mprotect((uint8_t *)map + GUARD, room, PROT_READ | PROT_WRITE)) {
         perror("check: mmap");
         exit(2);
     }
-    *b = (struct buffer){.map = map, .room = room, .bytes = bytes, .out = out};
+    *b = (struct buffer){ .map = map, .room = room, .bytes = bytes, .out = out };
     b->data = b->map + GUARD + place(room, bytes, align, out);
     used++;
     for (uint8_t *p = b->map + GUARD; p < b->map + GUARD + room; p++) {

@@ -53,7 +53,7 @@ static void run_threads(bench *b)
     pthread_t ids[MAX_THREADS];
     job jobs[MAX_THREADS];
     int n = check_threads(b->t);
-    for (int i = 0; i < n; i++) jobs[i] = (job){b, i};
+    for (int i = 0; i < n; i++) jobs[i] = (job){ b, i };
     for (int i = 1; i < n; i++) pthread_create(&ids[i], NULL, work, &jobs[i]);
     work(&jobs[0]);
     for (int i = 1; i < n; i++) pthread_join(ids[i], NULL);
@@ -70,8 +70,10 @@ static void bench_free(bench *b)
 /* Weights of about `bytes` in all, at least one matrix. */
 static bench bench_new(check *t, int bits, size_t rows, size_t cols, size_t rows_x, size_t bytes)
 {
-    bench b = {.t = t, .rows_x = rows_x};
-    b.w = (cx__qmat){.bits = bits, .group = 64, .rows = rows, .cols = cols, .scale_dtype = CX_BF16};
+    bench b = { .t = t, .rows_x = rows_x };
+    b.w = (cx__qmat){
+        .bits = bits, .group = 64, .rows = rows, .cols = cols, .scale_dtype = CX_BF16
+    };
     size_t size = rows * row_bytes(&b) + 2 * scale_bytes(&b);
     b.count = bytes / size ? bytes / size : 1;
     b.map = malloc(b.count * size + 64);
@@ -104,10 +106,8 @@ static void *run_roof(void *arg)
 {
     const roof *r = arg;
     int32_t sink = 0;
-    if (r->pattern < 0)
-        cx__kernels_get()->roof_int8(r->rounds, &sink);
-    else
-        sink = (int32_t)cx__kernels_get()->roof_read(r->data, r->bytes, r->pattern);
+    if (r->pattern < 0) cx__kernels_get()->roof_int8(r->rounds, &sink);
+    else sink = (int32_t)cx__kernels_get()->roof_read(r->data, r->bytes, r->pattern);
     return (void *)(intptr_t)(sink & 1);
 }
 
@@ -121,8 +121,8 @@ static double roof_seconds(check *t, const uint8_t *data, size_t bytes, int patt
         roof jobs[MAX_THREADS];
         double start = cx__now();
         for (int i = 0; i < n; i++) {
-            jobs[i] = (roof){data + bytes / (size_t)n * (size_t)i, bytes / (size_t)n, 1 << 20,
-                             pattern};
+            jobs[i] = (roof){ data + bytes / (size_t)n * (size_t)i, bytes / (size_t)n, 1 << 20,
+                              pattern };
             pthread_create(&ids[i], NULL, run_roof, &jobs[i]);
         }
         for (int i = 0; i < n; i++) pthread_join(ids[i], NULL);
@@ -149,8 +149,9 @@ static void print_roofs(check *t, const uint8_t *data, size_t bytes)
 
 void qmul_bench(check *t, int bits, cx__qgemv_fn *fn, const size_t *rows_x)
 {
-    static const size_t shape[][3] = {
-        {2048, 2048, MATS_BYTES}, {256, 2048, 0}, {2048, 8192, MATS_BYTES}};
+    static const size_t shape[][3] = { { 2048, 2048, MATS_BYTES },
+                                       { 256, 2048, 0 },
+                                       { 2048, 8192, MATS_BYTES } };
     for (size_t s = 0; check_benching(t) && !check_is_ref(t) && s < 3; s++)
         for (const size_t *m = rows_x; *m; m++) {
             bench b = bench_new(t, bits, shape[s][0], shape[s][1], *m, shape[s][2]);
@@ -166,7 +167,9 @@ void qmul_bench(check *t, int bits, cx__qgemv_fn *fn, const size_t *rows_x)
 
 void qmul_bench_gemm(check *t, int bits, cx__qgemv_fn *fn)
 {
-    static const size_t shape[][3] = {{2048, 2048, 512}, {2048, 2048, 32}, {2048, 8192, 512}};
+    static const size_t shape[][3] = { { 2048, 2048, 512 },
+                                       { 2048, 2048, 32 },
+                                       { 2048, 8192, 512 } };
     for (size_t s = 0; check_benching(t) && !check_is_ref(t) && s < 3; s++) {
         bench b = bench_new(t, bits, shape[s][0], shape[s][1], shape[s][2], 0);
         b.fn = fn;

@@ -1,7 +1,7 @@
 /* Replays a corpus through a fuzz target that was built without libFuzzer, with any compiler.
- * Usage: replay FILE-OR-FOLDER...  Each input runs in a process of its own, with a time limit, from
- * a block of memory of exactly its size; so does the empty input. A target that accepts an input and
- * one that refuses it both pass; only a crash or a timeout fails. */
+ * Usage: replay FILE-OR-FOLDER...  Each input runs in a process of its own, with a time limit,
+ * from a block of memory of exactly its size; so does the empty input. A target that accepts an
+ * input and one that refuses it both pass; only a crash or a timeout fails. */
 #include <dirent.h>
 #include <errno.h>
 #include <stdint.h>
@@ -41,8 +41,7 @@ static void run_one(const char *name, const uint8_t *data, size_t size)
         LLVMFuzzerTestOneInput(data, size);
         exit(0); /* not _exit: leaks are reported at exit */
     }
-    while (child > 0 && waitpid(child, &status, 0) < 0 && errno == EINTR) {
-    }
+    while (child > 0 && waitpid(child, &status, 0) < 0 && errno == EINTR) {}
     if (child > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0) {
         passed++;
         return;
@@ -50,8 +49,7 @@ static void run_one(const char *name, const uint8_t *data, size_t size)
     failed++;
     if (child > 0 && WIFSIGNALED(status))
         printf("FAIL %s: %s\n", name, strsignal(WTERMSIG(status)));
-    else
-        printf("FAIL %s: exit status %d\n", name, child > 0 ? WEXITSTATUS(status) : -1);
+    else printf("FAIL %s: exit status %d\n", name, child > 0 ? WEXITSTATUS(status) : -1);
 }
 
 static void run_file(const char *path)
@@ -92,10 +90,8 @@ int main(int argc, char **argv)
     run_one("the empty input", &none, 0);
     for (int i = 1; i < argc; i++) {
         struct stat st;
-        if (stat(argv[i], &st) == 0 && S_ISDIR(st.st_mode))
-            run_folder(argv[i]);
-        else
-            run_file(argv[i]);
+        if (stat(argv[i], &st) == 0 && S_ISDIR(st.st_mode)) run_folder(argv[i]);
+        else run_file(argv[i]);
     }
     printf("%d passed, %d failed\n", passed, failed);
     return failed != 0;

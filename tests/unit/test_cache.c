@@ -6,8 +6,15 @@
 
 static cx__kv *new_kv(size_t context, size_t window, size_t keep, size_t rows, size_t sequences)
 {
-    cx__kv_shape shape = {.layers = 2, .heads = 2, .dim = 3, .dtype = CX_F32, .context = context,
-                          .window = window, .keep = keep, .rows = rows, .sequences = sequences};
+    cx__kv_shape shape = { .layers = 2,
+                           .heads = 2,
+                           .dim = 3,
+                           .dtype = CX_F32,
+                           .context = context,
+                           .window = window,
+                           .keep = keep,
+                           .rows = rows,
+                           .sequences = sequences };
     cx__kv *kv = NULL;
     CHECK_OK(cx__kv_new(&shape, &kv));
     return kv;
@@ -111,9 +118,10 @@ TEST(cache, trim_gives_blocks_back_and_refuses_what_rotation_dropped)
 
 TEST(cache, f16_rounds_to_nearest_even)
 {
-    cx__kv_shape shape = {.layers = 1, .heads = 1, .dim = 2, .dtype = CX_F16, .context = 64,
-                          .rows = 1, .sequences = 1};
-    float k[2] = {1.0f + 0x1p-11f, 65520}, v[2] = {0x1p-25f, -3};
+    cx__kv_shape shape = {
+        .layers = 1, .heads = 1, .dim = 2, .dtype = CX_F16, .context = 64, .rows = 1, .sequences = 1
+    };
+    float k[2] = { 1.0f + 0x1p-11f, 65520 }, v[2] = { 0x1p-25f, -3 };
     cx__kv_span s;
     cx__kv *kv;
     CHECK_OK(cx__kv_new(&shape, &kv));
@@ -129,8 +137,13 @@ TEST(cache, f16_rounds_to_nearest_even)
 
 TEST(cache, sizes_beyond_the_address_space_are_refused)
 {
-    cx__kv_shape shape = {.layers = 1u << 30, .heads = 1u << 30, .dim = 1u << 30, .dtype = CX_F32,
-                          .context = (size_t)1 << 60, .rows = 1, .sequences = 1};
+    cx__kv_shape shape = { .layers = 1u << 30,
+                           .heads = 1u << 30,
+                           .dim = 1u << 30,
+                           .dtype = CX_F32,
+                           .context = (size_t)1 << 60,
+                           .rows = 1,
+                           .sequences = 1 };
     cx__kv *kv;
     CHECK(cx__kv_new(&shape, &kv) != CX_OK);
 }

@@ -53,13 +53,17 @@ static void add_weight(plan_entry *e, const char *name, const json_t *o)
     bool conv = strstr(name, "c_attn.weight") || strstr(name, "c_proj.weight") ||
                 strstr(name, "c_fc.weight");
     float *data = floats(o, &n), *turned;
-    int64_t shape[2] = {0, 1};
+    int64_t shape[2] = { 0, 1 };
     for (size_t i = 0; i < dims; i++)
         shape[i] = json_integer_value(json_array_get(json_object_get(o, "shape"), i));
-    *e = (plan_entry){.data = data};
+    *e = (plan_entry){ .data = data };
     snprintf(e->name, sizeof e->name, "%s", name);
-    e->t = (cx_tensor){.name = e->name, .dtype = CX_F32, .ndim = (int)dims,
-                       .shape = {shape[0], shape[1]}, .data = data, .bytes = n * 4};
+    e->t = (cx_tensor){ .name = e->name,
+                        .dtype = CX_F32,
+                        .ndim = (int)dims,
+                        .shape = { shape[0], shape[1] },
+                        .data = data,
+                        .bytes = n * 4 };
     if (!conv) return;
     turned = malloc(n * 4);
     for (int64_t r = 0; r < shape[0]; r++)
@@ -72,7 +76,8 @@ static void add_weight(plan_entry *e, const char *name, const json_t *o)
 static const char *make_folder(void)
 {
     static const char config[] =
-        "{\"model_type\": \"gpt2\", \"n_embd\": 48, \"n_layer\": 3, \"n_head\": 3, \"vocab_size\": 3,"
+        "{\"model_type\": \"gpt2\", \"n_embd\": 48, \"n_layer\": 3, \"n_head\": 3, \"vocab_size\": "
+        "3,"
         " \"n_positions\": 11, \"layer_norm_epsilon\": 1e-05, \"tie_word_embeddings\": false}";
     const char *dir = unit_dir(), *key;
     char *path;
@@ -118,9 +123,14 @@ static int keep(void *user, size_t first, size_t rows, const float *values)
 static void run_node(cx_model *m, cx__node *node, const int32_t *tokens, capture *out)
 {
     cx__graph *g = (cx__graph *)(uintptr_t)cx__model_graph(m);
-    cx__kv_shape shape = {.layers = 3, .heads = 3, .dim = 16, .dtype = CX_F32, .context = LEN,
-                          .rows = LEN, .sequences = BATCH};
-    cx__plan_options o = {.rows = MAX_ROWS, .select = MAX_ROWS, .exact = true};
+    cx__kv_shape shape = { .layers = 3,
+                           .heads = 3,
+                           .dim = 16,
+                           .dtype = CX_F32,
+                           .context = LEN,
+                           .rows = LEN,
+                           .sequences = BATCH };
+    cx__plan_options o = { .rows = MAX_ROWS, .select = MAX_ROWS, .exact = true };
     uint32_t pos[MAX_ROWS], all[MAX_ROWS];
     cx__segment seg[BATCH];
     cx__plan *p;
@@ -130,11 +140,11 @@ static void run_node(cx_model *m, cx__node *node, const int32_t *tokens, capture
     CHECK_OK(cx__plan_new(g, &o, cx__model_pool(m), &p));
     CHECK_OK(cx__kv_new(&shape, &kv));
     for (size_t i = 0; i < BATCH; i++) {
-        seg[i] = (cx__segment){i, i * LEN, LEN};
+        seg[i] = (cx__segment){ i, i * LEN, LEN };
         CHECK_OK(cx__kv_reserve(kv, i, LEN));
     }
     out->cols = node->cols;
-    cx__pass pass = {tokens, pos, MAX_ROWS, seg, BATCH, all, MAX_ROWS, kv, keep, out};
+    cx__pass pass = { tokens, pos, MAX_ROWS, seg, BATCH, all, MAX_ROWS, kv, keep, out };
     CHECK_OK(cx__plan_run(p, &pass));
     cx__plan_free(p);
     cx__kv_free(kv);
@@ -156,15 +166,15 @@ static const struct {
     int nth;
     const char *block;
 } recorded[] = {
-    {"tok_emb", CX__OP_EMBED, 0, NULL},     {"x", CX__OP_ADD, 0, NULL},
-    {"ln1", CX__OP_LAYER_NORM, 0, "block0"},  {"qkv", CX__OP_LINEAR, 0, "block0"},
-    {"y", CX__OP_ATTEND, 0, "block0"},        {"yProj", CX__OP_LINEAR, 1, "block0"},
-    {"attnResid", CX__OP_ADD, 1, "block0"},   {"ln2", CX__OP_LAYER_NORM, 1, "block0"},
-    {"fc", CX__OP_LINEAR, 2, "block0"},       {"gelu", CX__OP_ACT, 0, "block0"},
-    {"mlp", CX__OP_LINEAR, 3, "block0"},      {"mlpResid", CX__OP_ADD, 2, "block0"},
-    {"block0", CX__OP_ADD, 2, NULL},        {"block1", CX__OP_ADD, 4, NULL},
-    {"block2", CX__OP_ADD, 6, NULL},        {"ln_f", CX__OP_LAYER_NORM, 6, NULL},
-    {"lm_head", CX__OP_LINEAR, 12, NULL},
+    { "tok_emb", CX__OP_EMBED, 0, NULL },      { "x", CX__OP_ADD, 0, NULL },
+    { "ln1", CX__OP_LAYER_NORM, 0, "block0" }, { "qkv", CX__OP_LINEAR, 0, "block0" },
+    { "y", CX__OP_ATTEND, 0, "block0" },       { "yProj", CX__OP_LINEAR, 1, "block0" },
+    { "attnResid", CX__OP_ADD, 1, "block0" },  { "ln2", CX__OP_LAYER_NORM, 1, "block0" },
+    { "fc", CX__OP_LINEAR, 2, "block0" },      { "gelu", CX__OP_ACT, 0, "block0" },
+    { "mlp", CX__OP_LINEAR, 3, "block0" },     { "mlpResid", CX__OP_ADD, 2, "block0" },
+    { "block0", CX__OP_ADD, 2, NULL },         { "block1", CX__OP_ADD, 4, NULL },
+    { "block2", CX__OP_ADD, 6, NULL },         { "ln_f", CX__OP_LAYER_NORM, 6, NULL },
+    { "lm_head", CX__OP_LINEAR, 12, NULL },
 };
 
 /* Records lie at the top, or inside the object of their block. */
@@ -181,7 +191,7 @@ TEST(gpt_nano, every_recorded_activation_is_reproduced)
     json_t *all = load("gpt-nano-sort-t0-partials.json");
     static capture got;
     cx_model *m;
-    cx_model_options o = {.threads = 2, .exact = true};
+    cx_model_options o = { .threads = 2, .exact = true };
     int32_t tokens[MAX_ROWS];
     size_t n;
     float *idx = floats(json_object_get(all, "idx"), &n);

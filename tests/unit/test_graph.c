@@ -28,8 +28,12 @@ static cx__weight matrix(size_t rows, size_t cols)
     float *w = malloc(rows * cols * sizeof *w), *bias = malloc(rows * sizeof *bias);
     for (size_t i = 0; i < rows * cols; i++) w[i] = uniform() / 6;
     for (size_t i = 0; i < rows; i++) bias[i] = uniform();
-    return (cx__weight){.name = "w", .rows = rows, .cols = cols, .dtype = CX_F32, .data = w,
-                        .bias = pick(2) ? bias : NULL};
+    return (cx__weight){ .name = "w",
+                         .rows = rows,
+                         .cols = cols,
+                         .dtype = CX_F32,
+                         .data = w,
+                         .bias = pick(2) ? bias : NULL };
 }
 
 /* ---- Node by node, in double ---------------------------------------------------------------- */
@@ -44,7 +48,8 @@ static void norm(const cx__node *n, const double *x, double *y)
 {
     double mean = 0, var = 0;
     const float *w = n->w, *b = n->b;
-    for (size_t i = 0; i < n->cols && n->op == CX__OP_LAYER_NORM; i++) mean += x[i] / (double)n->cols;
+    for (size_t i = 0; i < n->cols && n->op == CX__OP_LAYER_NORM; i++)
+        mean += x[i] / (double)n->cols;
     for (size_t i = 0; i < n->cols; i++) var += (x[i] - mean) * (x[i] - mean) / (double)n->cols;
     for (size_t i = 0; i < n->cols; i++)
         y[i] = (x[i] - mean) / sqrt(var + (double)n->f) * w[i] + (b ? b[i] : 0);
@@ -55,14 +60,15 @@ static void linear(const cx__node *n, const double *x, double *y)
     const cx__weight *w = n->w;
     for (size_t r = 0; r < w->rows; r++) {
         y[r] = w->bias ? w->bias[r] : 0;
-        for (size_t c = 0; c < w->cols; c++) y[r] += ((const float *)w->data)[r * w->cols + c] * x[c];
+        for (size_t c = 0; c < w->cols; c++)
+            y[r] += ((const float *)w->data)[r * w->cols + c] * x[c];
     }
 }
 
 /* Value of a node for one token; 64 columns at most. */
 static void evaluate(const cx__node *n, int32_t token, double *y)
 {
-    double a[64] = {0}, b[64] = {0};
+    double a[64] = { 0 }, b[64] = { 0 };
     if (n->in[0]) evaluate(n->in[0], token, a);
     if (n->in[1]) evaluate(n->in[1], token, b);
     if (n->op == CX__OP_RMS_NORM || n->op == CX__OP_LAYER_NORM) norm(n, a, y);
@@ -85,7 +91,7 @@ static float gains[64], shifts[64];
 
 static cx__node *random_node(cx__graph *g, cx__node *const *have, unsigned count)
 {
-    static const cx__act acts[] = {CX__ACT_SILU, CX__ACT_RELU, CX__ACT_GELU_ERF};
+    static const cx__act acts[] = { CX__ACT_SILU, CX__ACT_RELU, CX__ACT_GELU_ERF };
     cx__node *x = have[pick(count)], *y = have[pick(count)];
     switch (pick(9)) {
     case 0:
@@ -126,16 +132,16 @@ static int keep(void *user, size_t first, size_t n, const float *values)
 
 static void run(cx__graph *g, size_t cols, const int32_t *tokens, float *out)
 {
-    cx__plan_options o = {.rows = ROWS, .select = 4};
-    cx__segment seg = {0, 0, ROWS};
+    cx__plan_options o = { .rows = ROWS, .select = 4 };
+    cx__segment seg = { 0, 0, ROWS };
     uint32_t pos[ROWS], all[ROWS];
-    rows r = {out, cols};
+    rows r = { out, cols };
     cx__pool *pool;
     cx__plan *p;
     for (uint32_t i = 0; i < ROWS; i++) pos[i] = all[i] = i;
     CHECK_OK(cx__pool_new(2, &pool));
     CHECK_OK(cx__plan_new(g, &o, pool, &p));
-    cx__pass pass = {tokens, pos, ROWS, &seg, 1, all, ROWS, NULL, keep, &r};
+    cx__pass pass = { tokens, pos, ROWS, &seg, 1, all, ROWS, NULL, keep, &r };
     CHECK_OK(cx__plan_run(p, &pass));
     cx__plan_free(p);
     cx__pool_free(pool);
@@ -210,15 +216,15 @@ TEST(graph, first_error_sticks_and_null_goes_through)
 /* Barriers of one decoded token in one layer: at most six (design: fusion that pays). */
 TEST(graph, llama_layer_takes_five_steps_and_six_barriers)
 {
-    cx__plan_options o = {.rows = 8, .select = 1};
-    cx__pass pass = {.rows = 1};
+    cx__plan_options o = { .rows = 8, .select = 1 };
+    cx__pass pass = { .rows = 1 };
     cx_model *m;
     cx__plan *p;
     int barriers = 0;
     CHECK_OK(cx_model_open("tests/golden/models/llama-q4", NULL, &m));
     CHECK_OK(cx__plan_new(cx__model_graph(m), &o, cx__model_pool(m), &p));
     CHECK_INT(p->body, 2 + 2 * 5); /* embed, rope table, two layers */
-    cx__run r = {.plan = p, .pass = &pass, .selected = 1};
+    cx__run r = { .plan = p, .pass = &pass, .selected = 1 };
     for (int i = 0; i < p->body; i++)
         for (int phase = 0; phase < p->steps[i].kind->phases; phase++)
             barriers += !p->steps[i].kind->skip || !p->steps[i].kind->skip(&p->steps[i], &r, phase);

@@ -1,5 +1,5 @@
-/* Tiny models of each architecture against logits that mlx-lm computed (tests/oracle/golden_models.py).
- * A new folder under tests/golden/models is found without an edit here. */
+/* Tiny models of each architecture against logits that mlx-lm computed: golden_models.py of
+ * tests/oracle. A new folder under tests/golden/models is found without an edit here. */
 #include "unit.h"
 
 #include "base/base.h"
@@ -29,7 +29,7 @@ static double compare(const char *name, bool exact, size_t piece, double *rms)
 {
     char folder[512];
     cx_tensors *t;
-    cx_model_options o = {.threads = 2, .exact = exact};
+    cx_model_options o = { .threads = 2, .exact = exact };
     cx_model *m;
     cx_session *s;
     snprintf(folder, sizeof folder, ROOT "/%s/expected.safetensors", name);
@@ -45,9 +45,9 @@ static double compare(const char *name, bool exact, size_t piece, double *rms)
     CHECK_OK(cx_model_open(folder, &o, &m));
     CHECK_OK(cx_session_new(m, NULL, &s));
     for (size_t i = 0; i < n; i += piece) {
-        collect c = {got + i * cols, cols};
-        CHECK_OK(cx_session_eval(s, 0, ids + i, n - i < piece ? n - i : piece, CX_LOGITS_ALL, keep,
-                                 &c));
+        collect c = { got + i * cols, cols };
+        CHECK_OK(
+            cx_session_eval(s, 0, ids + i, n - i < piece ? n - i : piece, CX_LOGITS_ALL, keep, &c));
     }
     for (size_t i = 0; i < n * cols; i++) {
         worst = fmax(worst, fabs((double)got[i] - ref[i]));

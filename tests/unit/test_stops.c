@@ -27,15 +27,16 @@ static char *feed(const char *const *stops, size_t count, const char *const *pie
 TEST(stops, string_split_over_tokens_ends_the_text_before_it)
 {
     bool hit;
-    CHECK_STR(feed((const char *[]){"STOP"}, 1, (const char *[]){"a S", "TO", "Pb", NULL}, &hit),
-              "a |||");
+    CHECK_STR(
+        feed((const char *[]){ "STOP" }, 1, (const char *[]){ "a S", "TO", "Pb", NULL }, &hit),
+        "a |||");
     CHECK(hit);
 }
 
 TEST(stops, false_start_is_handed_out_later)
 {
     bool hit;
-    CHECK_STR(feed((const char *[]){"STOP"}, 1, (const char *[]){"a ST", "ART", NULL}, &hit),
+    CHECK_STR(feed((const char *[]){ "STOP" }, 1, (const char *[]){ "a ST", "ART", NULL }, &hit),
               "a |START|");
     CHECK(!hit);
 }
@@ -43,7 +44,7 @@ TEST(stops, false_start_is_handed_out_later)
 TEST(stops, earliest_of_several_wins)
 {
     bool hit;
-    CHECK_STR(feed((const char *[]){"cd", "bcx", "b"}, 3, (const char *[]){"abcd", NULL}, &hit),
+    CHECK_STR(feed((const char *[]){ "cd", "bcx", "b" }, 3, (const char *[]){ "abcd", NULL }, &hit),
               "a|");
     CHECK(hit);
 }
@@ -51,7 +52,7 @@ TEST(stops, earliest_of_several_wins)
 TEST(stops, end_hands_out_what_was_held_back)
 {
     bool hit;
-    CHECK_STR(feed((const char *[]){"xyz"}, 1, (const char *[]){"axy", NULL}, &hit), "a|xy");
+    CHECK_STR(feed((const char *[]){ "xyz" }, 1, (const char *[]){ "axy", NULL }, &hit), "a|xy");
     CHECK(!hit);
 }
 

@@ -17,7 +17,7 @@ static const char *folder(void)
 
 static cx_model *open_model(int threads, bool exact)
 {
-    cx_model_options o = {.threads = threads, .exact = exact};
+    cx_model_options o = { .threads = threads, .exact = exact };
     cx_model *m;
     CHECK_OK(cx_model_open(folder(), &o, &m));
     return m;
@@ -54,7 +54,7 @@ static void check_greedy(int threads, bool exact)
         if (!json_object_get(r, "greedy_ids")) continue;
         n = ids_of(json_object_get(r, "ids"), prompt, 64);
         len = ids_of(json_object_get(r, "greedy_ids"), want, 512);
-        cx_generate_options o = {.max_tokens = len - n, .ignore_eos = true};
+        cx_generate_options o = { .max_tokens = len - n, .ignore_eos = true };
         CHECK_OK(cx_session_new(m, NULL, &s));
         CHECK_OK(cx_generate(s, NULL, prompt, n, &o, &g));
         CHECK_INT(g.token_count, len - n);
@@ -121,7 +121,7 @@ static void tokens_of(int32_t *t)
 static void eval(cx_model *m, size_t piece, size_t max_rows, float (*out)[512])
 {
     int32_t t[LEN];
-    cx_session_options o = {.rows = max_rows};
+    cx_session_options o = { .rows = max_rows };
     cx_session *s;
     tokens_of(t);
     CHECK_OK(cx_session_new(m, &o, &s));
@@ -154,7 +154,7 @@ TEST(stories, batch_gives_the_bits_of_each_sequence_alone)
 {
     enum { SEQS = 5, STEPS = 40 };
     cx_model *m = open_model(2, false);
-    cx_session_options o = {.sequences = SEQS};
+    cx_session_options o = { .sequences = SEQS };
     cx_session *s;
     int32_t t[LEN];
     static float batch[SEQS][512];
@@ -165,7 +165,7 @@ TEST(stories, batch_gives_the_bits_of_each_sequence_alone)
         CHECK_OK(cx_session_eval(s, i, t, i, CX_LOGITS_NONE, NULL, NULL));
     eval(m, LEN, 512, want);
     for (size_t step = 0; step < STEPS; step++) {
-        size_t seqs[SEQS] = {3, 0, 4, 1, 2};
+        size_t seqs[SEQS] = { 3, 0, 4, 1, 2 };
         int32_t next[SEQS];
         for (size_t i = 0; i < SEQS; i++) next[i] = t[seqs[i] + step];
         CHECK_OK(cx_session_step(s, seqs, next, SEQS, batch[0]));
@@ -179,7 +179,7 @@ TEST(stories, batch_gives_the_bits_of_each_sequence_alone)
 TEST(stories, rotating_cache_equals_a_full_one_until_it_rotates)
 {
     cx_model *m = open_model(1, true);
-    cx_session_options o = {.window = 128, .keep = 4, .rows = 48};
+    cx_session_options o = { .window = 128, .keep = 4, .rows = 48 };
     cx_session *s;
     int32_t t[LEN];
     tokens_of(t);
@@ -217,9 +217,9 @@ TEST(stories, trim_and_continue_equals_a_fresh_run)
 TEST(stories, bad_tokens_and_full_context_change_nothing)
 {
     cx_model *m = open_model(1, false);
-    cx_session_options o = {.context = 10};
+    cx_session_options o = { .context = 10 };
     cx_session *s;
-    int32_t t[LEN], bad[3] = {1, 512, 3};
+    int32_t t[LEN], bad[3] = { 1, 512, 3 };
     tokens_of(t);
     CHECK_OK(cx_session_new(m, &o, &s));
     CHECK_INT(cx_session_eval(s, 0, bad, 3, CX_LOGITS_NONE, NULL, NULL), CX_EARG);

@@ -1,5 +1,5 @@
-/* Chat templates against Jinja2: tests/golden/templates (made by tests/oracle/golden_templates.py) and,
- * when it is there, the material of real models. */
+/* Chat templates against Jinja2: tests/golden/templates (made by
+ * tests/oracle/golden_templates.py) and, when it is there, the material of real models. */
 #include "unit.h"
 
 #include "base/base.h"

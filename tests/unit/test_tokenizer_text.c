@@ -145,7 +145,7 @@ TEST(tokenizer_text, splitters_equal_their_patterns)
     }
 }
 
-/* ---- patterns in Oniguruma's syntax, as tests/oracle/golden_tokenizers.py --patterns confirms ---- */
+/* ---- patterns in Oniguruma's syntax, as golden_tokenizers.py --patterns confirms ---- */
 
 TEST(tokenizer_text, patterns_mean_what_oniguruma_means)
 {

@@ -43,9 +43,12 @@ static scratch scratch_of(const cx__plan *p, const cx__step *s, int thread)
 {
     size_t n = queries_of(&s->attend), dim = s->attend.dim;
     float *f = (float *)(void *)(cx__scratch(p, thread) + p->prep_bytes);
-    return (scratch){.q = f, .acc = f + n * dim, .max = f + 2 * n * dim,
-                     .sum = f + 2 * n * dim + n, .lo = (uint8_t *)(f + 2 * n * dim + 2 * n),
-                     .hi = (uint8_t *)(f + 2 * n * dim + 2 * n) + n};
+    return (scratch){ .q = f,
+                      .acc = f + n * dim,
+                      .max = f + 2 * n * dim,
+                      .sum = f + 2 * n * dim + n,
+                      .lo = (uint8_t *)(f + 2 * n * dim + 2 * n),
+                      .hi = (uint8_t *)(f + 2 * n * dim + 2 * n) + n };
 }
 
 static void rotate(const cx__step *s, const cx__run *r, float *x, size_t heads, size_t row)
@@ -53,7 +56,7 @@ static void rotate(const cx__step *s, const cx__run *r, float *x, size_t heads, 
     const cx__rope_spec *spec = s->attend.rope;
     if (!spec) return;
     r->plan->k->rope(x, heads, s->attend.dim, spec->half,
-                     cx__value_row(r->plan, (cx__value){s->table, 0, 0}, row), spec->interleaved);
+                     cx__value_row(r->plan, (cx__value){ s->table, 0, 0 }, row), spec->interleaved);
 }
 
 static const cx__segment *segment_of(const cx__pass *pass, size_t row)
@@ -74,8 +77,8 @@ static void store(const cx__step *s, cx__run *r, int thread)
         size_t row = u / a->kv_heads, head = u % a->kv_heads;
         memcpy(k, cx__value_row(r->plan, s->in[1], row) + head * dim, dim * sizeof *k);
         rotate(s, r, k, 1, row);
-        cx__kv_put(r->pass->kv, a->layer, head, segment_of(r->pass, row)->seq, r->pass->pos[row],
-                   k, cx__value_row(r->plan, s->in[2], row) + head * dim);
+        cx__kv_put(r->pass->kv, a->layer, head, segment_of(r->pass, row)->seq, r->pass->pos[row], k,
+                   cx__value_row(r->plan, s->in[2], row) + head * dim);
     }
 }
 
@@ -173,5 +176,5 @@ static void attend(const cx__step *s, cx__run *r, int phase, int thread)
     while (tile_of(s, r->pass, cx__steal(s, r, 1), &t)) attend_tile(s, r, &t, &x);
 }
 
-const cx__step_kind cx__step_attend = {"attend", 2, attend, NULL};
-const cx__step_kind cx__step_rope_table = {"rope table", 1, rope_table, NULL};
+const cx__step_kind cx__step_attend = { "attend", 2, attend, NULL };
+const cx__step_kind cx__step_rope_table = { "rope table", 1, rope_table, NULL };

@@ -4,10 +4,10 @@
 #include "graph/step.h"
 
 enum {
-    CHUNK = 64,        /* weight rows per stolen piece of a prompt */
-    PIECE = 1024,      /* weight rows per piece at decode; bounds the tile */
-    UNIT = 16,         /* weight rows that decode splits at */
-    DECODED = 8        /* rows decoded at once in exact mode */
+    CHUNK = 64,   /* weight rows per stolen piece of a prompt */
+    PIECE = 1024, /* weight rows per piece at decode; bounds the tile */
+    UNIT = 16,    /* weight rows that decode splits at */
+    DECODED = 8   /* rows decoded at once in exact mode */
 };
 
 /* Prepared input rows: int8 (rows of cx__qact_stride bytes) and f32. */
@@ -88,10 +88,11 @@ static void prepare(const cx__step *s, cx__run *r, int thread)
     size_t row, end;
     cx__share(cx__step_rows(s, r), thread, cx__pool_threads(plan->pool), &row, &end);
     for (; row < end; row++) {
-        uint8_t *q = p->qbuf < 0 ? NULL
-                                 : (uint8_t *)cx__value_row(plan, (cx__value){p->qbuf, 0, 0}, row);
+        uint8_t *q = p->qbuf < 0
+                         ? NULL
+                         : (uint8_t *)cx__value_row(plan, (cx__value){ p->qbuf, 0, 0 }, row);
         float *f = p->fbuf < 0 ? own_f(plan, p, thread)
-                               : cx__value_row(plan, (cx__value){p->fbuf, 0, 0}, row);
+                               : cx__value_row(plan, (cx__value){ p->fbuf, 0, 0 }, row);
         prepare_row(p, plan, row, q, f);
     }
 }
@@ -100,7 +101,7 @@ static operand operand_of(const cx__step *s, const cx__run *r, int thread)
 {
     const cx__product *p = s->product;
     const cx__plan *plan = r->plan;
-    operand x = {.rows = cx__step_rows(s, r)};
+    operand x = { .rows = cx__step_rows(s, r) };
     if (x.rows == 1 && prepares(p)) {
         prepare_row(p, plan, 0, own_q(plan, thread), own_f(plan, p, thread));
         x.q = own_q(plan, thread);
@@ -108,8 +109,8 @@ static operand operand_of(const cx__step *s, const cx__run *r, int thread)
         x.ldf = p->x.cols;
         return x;
     }
-    cx__value f = p->norm && p->fbuf >= 0 ? (cx__value){p->fbuf, 0, p->x.cols} : p->x;
-    if (p->qbuf >= 0) x.q = (const uint8_t *)cx__value_row(plan, (cx__value){p->qbuf, 0, 0}, 0);
+    cx__value f = p->norm && p->fbuf >= 0 ? (cx__value){ p->fbuf, 0, p->x.cols } : p->x;
+    if (p->qbuf >= 0) x.q = (const uint8_t *)cx__value_row(plan, (cx__value){ p->qbuf, 0, 0 }, 0);
     x.f = cx__value_row(plan, f, 0);
     x.ldf = cx__value_ld(plan, f);
     return x;
@@ -123,8 +124,7 @@ static void multiply_decoded(const job *j, const cx__weight *w, size_t r0, size_
     for (size_t r = r0; r < r1; r += DECODED) {
         size_t n = r1 - r < DECODED ? r1 - r : DECODED;
         for (size_t i = 0; i < n; i++) k->affine_decode(rows + i * w->cols, &w->q, r + i);
-        k->fgemm_f32(y + (r - r0), ldy, rows, w->cols, 0, n, w->cols, j->x.f, j->x.ldf,
-                     j->x.rows);
+        k->fgemm_f32(y + (r - r0), ldy, rows, w->cols, 0, n, w->cols, j->x.f, j->x.ldf, j->x.rows);
     }
 }
 
@@ -169,10 +169,8 @@ static void piece(const job *j, int i, size_t r0, size_t r1)
             cx__act_apply(k, p->act, t, t, n);
             if (p->glu) k->mul(t, t, j->tile[1] + m * n, n);
         }
-        if (p->has_residual)
-            k->add(out, t, cx__value_row(j->plan, p->residual, m) + r0, n);
-        else
-            memcpy(out, t, n * sizeof *out);
+        if (p->has_residual) k->add(out, t, cx__value_row(j->plan, p->residual, m) + r0, n);
+        else memcpy(out, t, n * sizeof *out);
     }
 }
 
@@ -217,7 +215,7 @@ static void steal(const job *j, cx__run *run)
 static void phase(const cx__step *s, cx__run *r, int phase_index, int thread)
 {
     const cx__plan *plan = r->plan;
-    job j = {.s = s, .p = s->product, .plan = plan};
+    job j = { .s = s, .p = s->product, .plan = plan };
     if (phase_index == 0) {
         if (cx__step_rows(s, r) > 1 && prepares(s->product)) prepare(s, r, thread);
         return;
@@ -227,10 +225,8 @@ static void phase(const cx__step *s, cx__run *r, int phase_index, int thread)
     j.tile[0] = (float *)(void *)(cx__scratch(plan, thread) + plan->prep_bytes);
     j.tile[1] = j.tile[0] + tile_floats(plan);
     j.scratch = (uint8_t *)(j.tile[1] + tile_floats(plan));
-    if (j.x.rows <= CX__QGEMV_ROWS)
-        split(&j, thread);
-    else
-        steal(&j, r);
+    if (j.x.rows <= CX__QGEMV_ROWS) split(&j, thread);
+    else steal(&j, r);
 }
 
 static bool skip(const cx__step *s, const cx__run *r, int phase_index)
@@ -238,4 +234,4 @@ static bool skip(const cx__step *s, const cx__run *r, int phase_index)
     return phase_index == 0 && (cx__step_rows(s, r) <= 1 || !prepares(s->product));
 }
 
-const cx__step_kind cx__step_product = {"product", 2, phase, skip};
+const cx__step_kind cx__step_product = { "product", 2, phase, skip };

@@ -10,12 +10,9 @@ static void embed_row(const cx__plan *plan, const cx__weight *w, size_t row, flo
         return;
     }
     p += row * w->cols * cx_dtype_size(w->dtype);
-    if (w->dtype == CX_F16)
-        k->f16_to_f32(out, p, w->cols);
-    else if (w->dtype == CX_BF16)
-        k->bf16_to_f32(out, p, w->cols);
-    else
-        memcpy(out, p, w->cols * sizeof *out);
+    if (w->dtype == CX_F16) k->f16_to_f32(out, p, w->cols);
+    else if (w->dtype == CX_BF16) k->bf16_to_f32(out, p, w->cols);
+    else memcpy(out, p, w->cols * sizeof *out);
 }
 
 static void embed(const cx__step *s, cx__run *r, int phase, int thread)
@@ -46,10 +43,8 @@ static void norm(const cx__step *s, cx__run *r, int phase, int thread)
     for (; row < end; row++) {
         float *y = cx__value_row(r->plan, s->out, row);
         const float *x = cx__value_row(r->plan, s->in[0], row);
-        if (s->op == CX__OP_RMS_NORM)
-            k->rms_norm(y, x, s->w, n, s->f);
-        else
-            k->layer_norm(y, x, s->w, s->b, n, s->f);
+        if (s->op == CX__OP_RMS_NORM) k->rms_norm(y, x, s->w, n, s->f);
+        else k->layer_norm(y, x, s->w, s->b, n, s->f);
     }
 }
 
@@ -85,8 +80,8 @@ static void elementwise(const cx__step *s, cx__run *r, int phase, int thread)
     }
 }
 
-const cx__step_kind cx__step_embed = {"embed", 1, embed, NULL};
-const cx__step_kind cx__step_embed_position = {"embed position", 1, embed_position, NULL};
-const cx__step_kind cx__step_norm = {"norm", 1, norm, NULL};
-const cx__step_kind cx__step_select = {"select", 1, select_rows, NULL};
-const cx__step_kind cx__step_elementwise = {"element-wise", 1, elementwise, NULL};
+const cx__step_kind cx__step_embed = { "embed", 1, embed, NULL };
+const cx__step_kind cx__step_embed_position = { "embed position", 1, embed_position, NULL };
+const cx__step_kind cx__step_norm = { "norm", 1, norm, NULL };
+const cx__step_kind cx__step_select = { "select", 1, select_rows, NULL };
+const cx__step_kind cx__step_elementwise = { "element-wise", 1, elementwise, NULL };

@@ -34,7 +34,7 @@ static float dot(const cx__qmat *w, size_t r, const uint8_t *x)
     size_t unit = w->group < 64 ? (size_t)w->group : 64, groups = w->cols / (size_t)w->group;
     const uint8_t *row = w->q + r * (w->cols * (size_t)w->bits / 8);
     const uint8_t *scale = x + cx__qact_scale_at(w->cols), *sum = x + cx__qact_sum_at(w->cols);
-    float lane[16] = {0}, y;
+    float lane[16] = { 0 }, y;
     for (size_t u = 0; u < w->cols / unit; u++) {
         int32_t isum = 0;
         for (size_t c = u * unit; c < (u + 1) * unit; c++)
@@ -58,6 +58,5 @@ void cx__qgemm_ref(float *y, size_t ldy, const cx__qmat *w, size_t row0, size_t 
     (void)scratch;
     for (size_t m = 0; m < rows_x; m++)
         for (size_t r = row0; r < row1; r++)
-            y[m * ldy + (r - row0)] =
-                dot(w, r, (const uint8_t *)x + m * cx__qact_stride(w->cols));
+            y[m * ldy + (r - row0)] = dot(w, r, (const uint8_t *)x + m * cx__qact_stride(w->cols));
 }

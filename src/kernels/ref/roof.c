@@ -16,7 +16,7 @@ uint64_t cx__roof_read_ref(const void *data, size_t bytes, int pattern)
 
 uint64_t cx__roof_int8_ref(size_t rounds, int32_t *sink)
 {
-    int32_t acc[16] = {0};
+    int32_t acc[16] = { 0 };
     for (size_t i = 0; i < rounds; i++)
         for (int j = 0; j < 16; j++) acc[j] += (int32_t)(i & 15) * (j + 1);
     for (int j = 0; j < 16; j++) *sink += acc[j];

@@ -22,7 +22,7 @@ typedef struct plan {
 
 static inline plan plan_of(const cx__qmat *w, size_t strip_rows)
 {
-    plan p = {.cols = w->cols, .unit = w->group == 32 ? 32 : 64};
+    plan p = { .cols = w->cols, .unit = w->group == 32 ? 32 : 64 };
     p.units = p.cols / p.unit;
     p.strip_rows = strip_rows;
     p.strip_unit = strip_rows * (p.unit + 8);
@@ -54,12 +54,10 @@ static inline void pack_tile(uint8_t *dst, const plan *p, const uint8_t *x, size
         for (size_t at = p->lane; at < p->units; at += 16)
             for (size_t u = at; u < at + p->lanes && u < p->units; u++) {
                 uint8_t *d = dst + unit_place(p, u) * unit_bytes, *f = d + n * p->unit + m * 4;
-                float pair[2] = {0, 0};
+                float pair[2] = { 0, 0 };
                 __builtin_prefetch(x + stride + u * p->unit);
-                if (p->unit == 64)
-                    memcpy(d + m * 64, x + u * 64, 64);
-                else
-                    memcpy(d + m * 32, x + u * 32, 32);
+                if (p->unit == 64) memcpy(d + m * 64, x + u * 64, 64);
+                else memcpy(d + m * 32, x + u * 32, 32);
                 memcpy(pair, sum + u * p->unit / 32 * 4, p->unit == 64 ? 8 : 4);
                 if (p->unit == 64) pair[0] += pair[1];
                 memcpy(f, scale + u * p->unit / 64 * 4, 4);
@@ -89,7 +87,7 @@ static inline void multiply_panel(const qgemm_parts *f, float *y, size_t ldy, co
     uint8_t *tile = scratch + cx__qmul_panel_rows(p->cols) / strip * p->strip;
     for (size_t i = 0; i < rows; i += strip)
         f->unpack_strip(scratch + i / strip * p->strip, p, w, row + i,
-                     rows - i < strip ? rows - i : strip);
+                        rows - i < strip ? rows - i : strip);
     for (size_t t = 0; t < tiles; t++) { /* as equal as possible */
         size_t m0 = rows_x * t / tiles, n = rows_x * (t + 1) / tiles - m0;
         qgemm_tile_fn *fn = f->tile_of(w, n);

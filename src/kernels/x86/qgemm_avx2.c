@@ -53,8 +53,8 @@ static void unpack_scales(uint8_t *dst, const plan *p, const cx__qmat *w, const 
         cx__transpose8(v);
         for (size_t u = g * dup; u < (g + 8) * dup; u++)
             if (in_slice(p, u))
-                _mm256_store_si256(
-                    (__m256i *)(dst + unit_place(p, u) * p->strip_unit + offset), v[u / dup - g]);
+                _mm256_store_si256((__m256i *)(dst + unit_place(p, u) * p->strip_unit + offset),
+                                   v[u / dup - g]);
     }
 }
 
@@ -93,10 +93,8 @@ CX__INLINE void unit_sums(__m256i *total, const uint8_t *w, const uint8_t *x, in
         CX__UNROLL
         for (int m = 0; m < n; m++) {
             __m256i xm = load_i32(x + m * unit + k);
-            if (sums)
-                part[m] = _mm256_maddubs_epi16(codes, xm);
-            else
-                total[m] = cx__multiply_b8(total[m], codes, xm);
+            if (sums) part[m] = _mm256_maddubs_epi16(codes, xm);
+            else total[m] = cx__multiply_b8(total[m], codes, xm);
         }
         CX__UNROLL
         for (int j = 4; j < 4 * sums; j += 4) {
@@ -108,8 +106,7 @@ CX__INLINE void unit_sums(__m256i *total, const uint8_t *w, const uint8_t *x, in
         }
         CX__UNROLL
         for (int m = 0; sums && m < n; m++)
-            total[m] = _mm256_add_epi32(total[m],
-                                        _mm256_madd_epi16(part[m], _mm256_set1_epi16(1)));
+            total[m] = _mm256_add_epi32(total[m], _mm256_madd_epi16(part[m], _mm256_set1_epi16(1)));
     }
 }
 
@@ -155,17 +152,24 @@ CX__INLINE void multiply_tile(float *y, size_t ldy, const plan *p, const uint8_t
     {                                                                                              \
         multiply_tile(y, ldy, p, w, x, rows, unit, n, sums);                                       \
     }
+/* clang-format breaks lists of macros at random. */
+/* clang-format off */
 #define TILES(f, unit, sums) f(unit, 1, sums) f(unit, 2, sums) f(unit, 3, sums) f(unit, 4, sums)
 TILES(TILE_FN, 32, 0) TILES(TILE_FN, 32, 2) TILES(TILE_FN, 32, 4) TILES(TILE_FN, 32, 8)
 TILES(TILE_FN, 64, 0) TILES(TILE_FN, 64, 2) TILES(TILE_FN, 64, 4) TILES(TILE_FN, 64, 8)
+    /* clang-format on */
 
-static qgemm_tile_fn *tile_of(const cx__qmat *w, size_t n)
+    static qgemm_tile_fn *tile_of(const cx__qmat *w, size_t n)
 {
 #define TILE_NAME(unit, n, sums) tile_##unit##_##n##_##sums,
-#define TILE_ROW(unit, sums) {TILES(TILE_NAME, unit, sums)}
+#define TILE_ROW(unit, sums)                                                                       \
+    {                                                                                              \
+        TILES(TILE_NAME, unit, sums)                                                               \
+    }
     static qgemm_tile_fn *const fn[2][4][TILE] = {
-        {TILE_ROW(32, 0), TILE_ROW(32, 2), TILE_ROW(32, 4), TILE_ROW(32, 8)},
-        {TILE_ROW(64, 0), TILE_ROW(64, 2), TILE_ROW(64, 4), TILE_ROW(64, 8)}};
+        { TILE_ROW(32, 0), TILE_ROW(32, 2), TILE_ROW(32, 4), TILE_ROW(32, 8) },
+        { TILE_ROW(64, 0), TILE_ROW(64, 2), TILE_ROW(64, 4), TILE_ROW(64, 8) }
+    };
     int sums = cx__i16_sums(w->bits);
     return fn[w->group != 32][sums == 8 ? 3 : sums / 2][n - 1];
 }
@@ -173,6 +177,6 @@ static qgemm_tile_fn *tile_of(const cx__qmat *w, size_t n)
 void cx__qgemm_avx2(float *y, size_t ldy, const cx__qmat *w, size_t row0, size_t row1,
                     const void *x, size_t rows_x, void *scratch)
 {
-    static const qgemm_parts parts = {STRIP, TILE, unpack_strip, tile_of};
+    static const qgemm_parts parts = { STRIP, TILE, unpack_strip, tile_of };
     multiply_panels(&parts, y, ldy, w, row0, row1, x, rows_x, scratch);
 }

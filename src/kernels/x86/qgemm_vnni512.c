@@ -55,15 +55,14 @@ static void unpack_scales(uint8_t *dst, const plan *p, const cx__qmat *w, const 
         __m512i v[16];
         CX__UNROLL
         for (size_t r = 0; r < 16; r++)
-            v[r] = r >= rows ? _mm512_setzero_si512()
-                             : _mm512_castps_si512(cx__load16_f32(src + (r * groups + g) * size,
-                                                                  w->scale_dtype,
-                                                                  cx__mask16(groups, g)));
+            v[r] = r >= rows
+                       ? _mm512_setzero_si512()
+                       : _mm512_castps_si512(cx__load16_f32(src + (r * groups + g) * size,
+                                                            w->scale_dtype, cx__mask16(groups, g)));
         cx__transpose16(v);
         for (size_t u = g * dup; u < (g + 16) * dup; u++)
             if (in_slice(p, u))
-                _mm512_store_si512(dst + unit_place(p, u) * p->strip_unit + offset,
-                                   v[u / dup - g]);
+                _mm512_store_si512(dst + unit_place(p, u) * p->strip_unit + offset, v[u / dup - g]);
     }
 }
 
@@ -87,9 +86,7 @@ static void unpack_strip(uint8_t *dst, const plan *p, const cx__qmat *w, size_t 
  * broadcast apart and copies the sums, which halves the speed of the loop. */
 CX__INLINE __m512i multiply_add(__m512i sum, __m512i codes, const uint8_t *x)
 {
-    __asm__("vpdpbusd %2%{1to16%}, %1, %0"
-            : "+v"(sum)
-            : "v"(codes), "m"(*(const uint8_t(*)[4])x));
+    __asm__("vpdpbusd %2%{1to16%}, %1, %0" : "+v"(sum) : "v"(codes), "m"(*(const uint8_t(*)[4])x));
     return sum;
 }
 
@@ -111,8 +108,7 @@ CX__INLINE void multiply_unit(__m512 *lane, const uint8_t *w, const uint8_t *x, 
         for (int j = k; j < k + 16; j += 4) {
             __m512i codes = _mm512_load_si512(w + j * STRIP);
             CX__UNROLL
-            for (int m = 0; m < n; m++)
-                sum[m] = multiply_add(sum[m], codes, x + m * unit + j);
+            for (int m = 0; m < n; m++) sum[m] = multiply_add(sum[m], codes, x + m * unit + j);
         }
     }
     __m512 s = _mm512_load_ps((const float *)(w + unit * STRIP));
@@ -148,8 +144,7 @@ CX__INLINE void multiply_tile(float *y, size_t ldy, const plan *p, const uint8_t
         for (int m = 0; m < n; m++) total[m] = l ? _mm512_add_ps(total[m], lane[m]) : lane[m];
     }
     CX__UNROLL
-    for (int m = 0; m < n; m++)
-        _mm512_mask_storeu_ps(y + (size_t)m * ldy, mask, total[m]);
+    for (int m = 0; m < n; m++) _mm512_mask_storeu_ps(y + (size_t)m * ldy, mask, total[m]);
 }
 
 #define TILE_FN(unit, n)                                                                           \
@@ -167,13 +162,14 @@ TILES(TILE_FN, 64)
 static qgemm_tile_fn *tile_of(const cx__qmat *w, size_t n)
 {
 #define TILE_NAME(unit, n) tile_##unit##_##n,
-    static qgemm_tile_fn *const fn[2][TILE] = {{TILES(TILE_NAME, 32)}, {TILES(TILE_NAME, 64)}};
+    static qgemm_tile_fn *const fn[2][TILE] = { { TILES(TILE_NAME, 32) },
+                                                { TILES(TILE_NAME, 64) } };
     return fn[w->group != 32][n - 1];
 }
 
 void cx__qgemm_vnni512(float *y, size_t ldy, const cx__qmat *w, size_t row0, size_t row1,
                        const void *x, size_t rows_x, void *scratch)
 {
-    static const qgemm_parts parts = {STRIP, TILE, unpack_strip, tile_of};
+    static const qgemm_parts parts = { STRIP, TILE, unpack_strip, tile_of };
     multiply_panels(&parts, y, ldy, w, row0, row1, x, rows_x, scratch);
 }

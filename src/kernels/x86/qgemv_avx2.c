@@ -113,8 +113,7 @@ CX__INLINE void multiply_rows(float *y, size_t ldy, const cx__qmat *w, size_t ro
             const uint8_t *q = w->q + r * bytes + at;
             if (units - u > 8) /* not the last block: 40 bytes more can be read */
                 multiply_block(acc, q, SIZE_MAX / 2, s + g, b + g, w, x, u, 8, bits, unit);
-            else
-                multiply_block(acc, q, bytes - at, s + g, b + g, w, x, u, units - u, bits, unit);
+            else multiply_block(acc, q, bytes - at, s + g, b + g, w, x, u, units - u, bits, unit);
         }
         for (size_t m = 0; m < x->n; m++) y[m * ldy + (r - row0)] = sum_lanes(acc + 2 * m);
     }
@@ -126,14 +125,12 @@ CX__INLINE void multiply_rows(float *y, size_t ldy, const cx__qmat *w, size_t ro
     {                                                                                              \
         size_t unit = w->group == 32 ? 32 : 64, stride = cx__qact_stride(w->cols);                 \
         float *a = scratch, *t = a + w->cols / unit;                                               \
-        rows all = {x, stride, rows_x, a, t, w->cols / unit};                                      \
+        rows all = { x, stride, rows_x, a, t, w->cols / unit };                                    \
         for (size_t m = 0; m < rows_x; m++)                                                        \
             prepare(a + 2 * m * all.ld, t + 2 * m * all.ld, (const uint8_t *)x + m * stride,       \
                     w->cols, unit);                                                                \
-        if (unit == 32)                                                                            \
-            multiply_rows(y, ldy, w, row0, row1, &all, bits, 32);                                  \
-        else                                                                                       \
-            multiply_rows(y, ldy, w, row0, row1, &all, bits, 64);                                  \
+        if (unit == 32) multiply_rows(y, ldy, w, row0, row1, &all, bits, 32);                      \
+        else multiply_rows(y, ldy, w, row0, row1, &all, bits, 64);                                 \
     }
 WIDTH(2)
 WIDTH(3)

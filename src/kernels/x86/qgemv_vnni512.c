@@ -26,7 +26,7 @@ typedef struct layout {
 static layout layout_of(size_t cols, size_t unit)
 {
     size_t blocks = (cols + 16 * unit - 1) / (16 * unit);
-    layout l = {.a = blocks * 16 * unit};
+    layout l = { .a = blocks * 16 * unit };
     l.t = l.a + blocks * 64;
     l.stride = l.t + blocks * 64;
     return l;
@@ -93,8 +93,8 @@ CX__INLINE __m512i block_sums(const __m512i *q, int quads)
         return _mm512_permutexvar_epi32(
             _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15), q[0]);
     if (quads == 2) {
-        const __m512i even = _mm512_setr_epi32(0, 8, 1, 9, 2, 10, 3, 11, 16, 24, 17, 25, 18, 26,
-                                               19, 27);
+        const __m512i even = _mm512_setr_epi32(0, 8, 1, 9, 2, 10, 3, 11, 16, 24, 17, 25, 18, 26, 19,
+                                               27);
         const __m512i odd = _mm512_add_epi32(even, _mm512_set1_epi32(4));
         return _mm512_add_epi32(_mm512_permutex2var_epi32(q[0], even, q[1]),
                                 _mm512_permutex2var_epi32(q[0], odd, q[1]));
@@ -199,14 +199,14 @@ CX__INLINE void multiply_row(__m512 (*lanes)[16], const job *j, size_t r, size_t
 {
     const size_t bytes = 2 * (size_t)(unit * bits), done = u / 16;
     __m512 acc[CX__QGEMV_ROWS];
-    place w = {j->w->q + r * j->row_bytes + done * bytes,
-               (const uint8_t *)j->w->scales + r * j->row_scales + done * j->block_scales,
-               (const uint8_t *)j->w->biases + r * j->row_scales + done * j->block_scales, 16,
-               bytes};
+    place w = { j->w->q + r * j->row_bytes + done * bytes,
+                (const uint8_t *)j->w->scales + r * j->row_scales + done * j->block_scales,
+                (const uint8_t *)j->w->biases + r * j->row_scales + done * j->block_scales, 16,
+                bytes };
     CX__UNROLL
     for (int k = 0; k < m; k++) acc[k] = u ? lanes[k][i] : _mm512_setzero_ps();
     for (; u + 16 <= end; u += 16) {
-        place full = {w.q, w.s, w.b, 16, bytes};
+        place full = { w.q, w.s, w.b, 16, bytes };
         multiply_block(acc, &full, j, u, bits, unit, m);
         w.q += bytes;
         w.s += j->block_scales;
@@ -223,8 +223,8 @@ CX__INLINE void multiply_row(__m512 (*lanes)[16], const job *j, size_t r, size_t
 
 /* y[k*ldy + r - row0] for k < rows_x <= m. Where the activations would not stay in the L1 cache,
  * 16 weight rows at a time go through the columns in slices. */
-CX__INLINE void multiply_rows(float *y, size_t ldy, job *j, size_t row0, size_t row1,
-                              size_t rows_x, int bits, int unit, int m)
+CX__INLINE void multiply_rows(float *y, size_t ldy, job *j, size_t row0, size_t row1, size_t rows_x,
+                              int bits, int unit, int m)
 {
     const size_t units = j->w->cols / (size_t)unit;
     const size_t fit = L1_CODES / (size_t)(m * unit) / 16 * 16;
@@ -249,6 +249,8 @@ typedef void rows_fn(float *y, size_t ldy, job *j, size_t row0, size_t row1, siz
     {                                                                                              \
         multiply_rows(y, ldy, j, row0, row1, rows_x, bits, unit, m);                               \
     }
+/* clang-format breaks lists of macros at random. */
+/* clang-format off */
 #define WIDTH(bits)                                                                                \
     ROWS(bits, 32, 1) ROWS(bits, 32, 2) ROWS(bits, 32, 4) ROWS(bits, 32, 8)                        \
     ROWS(bits, 64, 1) ROWS(bits, 64, 2) ROWS(bits, 64, 4) ROWS(bits, 64, 8)                        \
@@ -256,10 +258,12 @@ typedef void rows_fn(float *y, size_t ldy, job *j, size_t row0, size_t row1, siz
                                      size_t row1, const void *x, size_t rows_x, void *scratch)     \
     {                                                                                              \
         static rows_fn *const fn[2][4] = {                                                         \
-            {rows_##bits##_32_1, rows_##bits##_32_2, rows_##bits##_32_4, rows_##bits##_32_8},      \
-            {rows_##bits##_64_1, rows_##bits##_64_2, rows_##bits##_64_4, rows_##bits##_64_8}};     \
+            { rows_##bits##_32_1, rows_##bits##_32_2, rows_##bits##_32_4, rows_##bits##_32_8 },    \
+            { rows_##bits##_64_1, rows_##bits##_64_2, rows_##bits##_64_4, rows_##bits##_64_8 }     \
+        };                                                                                         \
         gemv(y, ldy, w, row0, row1, x, rows_x, scratch, fn[w->group != 32]);                       \
     }
+/* clang-format on */
 
 /* Row counts between 1, 2, 4 and 8 run as the next one; what the rows more compute from the
  * scratch, which is made valid, is not written. */
@@ -268,7 +272,7 @@ static void gemv(float *y, size_t ldy, const cx__qmat *w, size_t row0, size_t ro
 {
     int size = rows_x <= 1 ? 0 : rows_x <= 2 ? 1 : rows_x <= 4 ? 2 : 3;
     size_t unit = w->group == 32 ? 32 : 64, scale = cx__scale_size(w->scale_dtype);
-    job j = {.w = w, .x = scratch, .l = layout_of(w->cols, unit)};
+    job j = { .w = w, .x = scratch, .l = layout_of(w->cols, unit) };
     j.row_bytes = w->cols * (size_t)w->bits / 8;
     j.row_scales = w->cols / (size_t)w->group * scale;
     j.block_scales = 16 * unit / (size_t)w->group * scale;

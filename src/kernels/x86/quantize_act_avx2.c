@@ -24,8 +24,8 @@ static float quantize_block(uint8_t *q, int sum[2], const float *x)
     bool none = bits >= 0x7f800000u || amax < 0x1p-120f;
     inv = none ? 0 : 127.0f / amax;
     for (int i = 0; i < 8; i++) {
-        code[i] = _mm256_cvtps_epi32(_mm256_mul_ps(_mm256_loadu_ps(x + 8 * i),
-                                                   _mm256_set1_ps(inv)));
+        code[i] = _mm256_cvtps_epi32(
+            _mm256_mul_ps(_mm256_loadu_ps(x + 8 * i), _mm256_set1_ps(inv)));
         if (none) code[i] = _mm256_setzero_si256(); /* NaN * 0 */
     }
     for (int i = 0; i < 8; i += 4) { /* packs work within halves: reorder dwords */
@@ -43,7 +43,7 @@ void cx__quantize_act_avx2(void *dst, const float *x, size_t cols)
     uint8_t *row = dst, *scale = row + cx__qact_scale_at(cols), *sum = row + cx__qact_sum_at(cols);
     uint8_t *end = row + cx__qact_stride(cols);
     for (size_t c = 0; c < cols; c += 64, scale += 4) {
-        float tail[64] = {0}, a;
+        float tail[64] = { 0 }, a;
         size_t n = cols - c;
         int isum[2];
         if (n < 64) memcpy(tail, x + c, n * 4);

@@ -10,8 +10,8 @@ CX__INLINE float quantize_block(uint8_t *q, int sum[2], const float *x, size_t n
     CX__UNROLL
     for (int i = 0; i < 4; i++) {
         v[i] = _mm512_maskz_loadu_ps(cx__mask16(n, (size_t)i * 16), x + 16 * i);
-        top = _mm512_max_epu32(top, _mm512_and_si512(_mm512_castps_si512(v[i]),
-                                                     _mm512_set1_epi32(0x7fffffff)));
+        top = _mm512_max_epu32(
+            top, _mm512_and_si512(_mm512_castps_si512(v[i]), _mm512_set1_epi32(0x7fffffff)));
     }
     /* As integers, magnitudes sort like floats and NaN and Inf come out on top. */
     unsigned bits = _mm512_reduce_max_epu32(top);

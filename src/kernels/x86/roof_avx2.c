@@ -26,12 +26,12 @@ uint64_t cx__roof_read_avx2(const void *data, size_t bytes, int pattern)
 {
     static const struct {
         size_t streams, ahead;
-    } patterns[CX__ROOF_PATTERNS] = {{1, 0}, {1, 2048}, {2, 2048}, {4, 1024}, {1, 4096}, {8, 512}};
+    } patterns[CX__ROOF_PATTERNS] = { { 1, 0 },    { 1, 2048 }, { 2, 2048 },
+                                      { 4, 1024 }, { 1, 4096 }, { 8, 512 } };
     return read_streams(data, bytes, patterns[pattern].streams, patterns[pattern].ahead);
 }
 
-#define STEP(acc)                                                                                  \
-    acc = _mm256_add_epi32(acc, _mm256_madd_epi16(_mm256_maddubs_epi16(a, b), ones))
+#define STEP(acc) acc = _mm256_add_epi32(acc, _mm256_madd_epi16(_mm256_maddubs_epi16(a, b), ones))
 
 uint64_t cx__roof_int8_avx2(size_t rounds, int32_t *sink)
 {

@@ -24,6 +24,7 @@ uint64_t cx__roof_read_avx512(const void *data, size_t bytes, int pattern)
 {
     static const struct {
         size_t streams, ahead;
-    } patterns[CX__ROOF_PATTERNS] = {{1, 0}, {1, 2048}, {2, 2048}, {4, 1024}, {1, 4096}, {8, 1024}};
+    } patterns[CX__ROOF_PATTERNS] = { { 1, 0 },    { 1, 2048 }, { 2, 2048 },
+                                      { 4, 1024 }, { 1, 4096 }, { 8, 1024 } };
     return read_streams(data, bytes, patterns[pattern].streams, patterns[pattern].ahead);
 }

@@ -28,7 +28,7 @@ CX__INLINE size_t cx__scale_size(cx_dtype dtype)
 /* The first min(n, 8) values of a floating type as f32; the others are 0 and not read. */
 CX__INLINE __m256 cx__load8_f32(const void *p, cx_dtype dtype, size_t n)
 {
-    uint8_t first[32] = {0};
+    uint8_t first[32] = { 0 };
     if (n < 8) p = memcpy(first, p, n * cx__scale_size(dtype));
     if (dtype == CX_F32) return _mm256_loadu_ps(p);
     __m128i h = _mm_loadu_si128(p);

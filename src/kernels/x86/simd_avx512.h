@@ -62,9 +62,9 @@ CX__INLINE void cx__transpose16(__m512i v[16])
     }
     CX__UNROLL
     for (int j = 0; j < 4; j++) {
-        a[j] = _mm512_shuffle_i32x4(v[j], v[j + 4], 0x88);           /* L 0 2 of rows 0-7 */
-        a[j + 4] = _mm512_shuffle_i32x4(v[j], v[j + 4], 0xdd);       /* L 1 3 */
-        a[j + 8] = _mm512_shuffle_i32x4(v[j + 8], v[j + 12], 0x88);  /* of rows 8-15 */
+        a[j] = _mm512_shuffle_i32x4(v[j], v[j + 4], 0x88);          /* L 0 2 of rows 0-7 */
+        a[j + 4] = _mm512_shuffle_i32x4(v[j], v[j + 4], 0xdd);      /* L 1 3 */
+        a[j + 8] = _mm512_shuffle_i32x4(v[j + 8], v[j + 12], 0x88); /* of rows 8-15 */
         a[j + 12] = _mm512_shuffle_i32x4(v[j + 8], v[j + 12], 0xdd);
     }
     CX__UNROLL

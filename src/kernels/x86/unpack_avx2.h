@@ -11,10 +11,9 @@
 #define CX__PAIR(bits, e) (short)((e) * (bits) / 8 | ((e) * (bits) / 8 + 1) << 8)
 #define CX__UP(bits, e) (short)(1 << (8 - (e) * (bits) % 8))
 #define CX__HALF(f, bits, e0)                                                                      \
-    _mm256_broadcastsi128_si256(                                                                   \
-        _mm_setr_epi16(f(bits, (e0)), f(bits, (e0) + 2), f(bits, (e0) + 4), f(bits, (e0) + 6),     \
-                       f(bits, (e0) + 8), f(bits, (e0) + 10), f(bits, (e0) + 12),                  \
-                       f(bits, (e0) + 14)))
+    _mm256_broadcastsi128_si256(_mm_setr_epi16(                                                    \
+        f(bits, (e0)), f(bits, (e0) + 2), f(bits, (e0) + 4), f(bits, (e0) + 6), f(bits, (e0) + 8), \
+        f(bits, (e0) + 10), f(bits, (e0) + 12), f(bits, (e0) + 14)))
 #define CX__UNPACK(bits)                                                                           \
     CX__INLINE __m256i cx__unpack_b##bits(__m256i v)                                               \
     {                                                                                              \
@@ -45,9 +44,8 @@ CX__INLINE __m256i cx__unpack32(const uint8_t *p, int bits)
         return _mm256_and_si256(v, _mm256_set1_epi8(15));
     case 8: return _mm256_loadu_si256((const __m256i *)p);
     default:
-        v = _mm256_inserti128_si256(
-            _mm256_castsi128_si256(_mm_loadu_si128((const __m128i *)p)),
-            _mm_loadu_si128((const __m128i *)(p + 2 * bits)), 1);
+        v = _mm256_inserti128_si256(_mm256_castsi128_si256(_mm_loadu_si128((const __m128i *)p)),
+                                    _mm_loadu_si128((const __m128i *)(p + 2 * bits)), 1);
         return bits == 3 ? cx__unpack_b3(v) : bits == 5 ? cx__unpack_b5(v) : cx__unpack_b6(v);
     }
 }
@@ -55,7 +53,7 @@ CX__INLINE __m256i cx__unpack32(const uint8_t *p, int bits)
 /* The same, where p has only `left` >= 4*bits bytes and nothing may be read behind them. */
 CX__INLINE __m256i cx__unpack32_end(const uint8_t *p, size_t left, int bits)
 {
-    uint8_t end[40] = {0};
+    uint8_t end[40] = { 0 };
     if (left >= 40) return cx__unpack32(p, bits);
     memcpy(end, p, (size_t)bits * 4);
     return cx__unpack32(end, bits);

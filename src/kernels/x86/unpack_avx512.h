@@ -23,14 +23,15 @@ CX__INLINE __m512i cx__load_bytes(const uint8_t *p, size_t at, size_t len, size_
 #define CX__DOWN(bits, e) (short)(CX__BIT(bits, e) % 8)
 #define CX__UP(bits, e) (short)(8 - CX__BIT(bits, e) % 8)
 #define CX__LANES(f, bits, e0) _mm512_broadcast_i32x4(_mm_setr_epi16(CX__EIGHT(f, bits, e0)))
-#define CX__WORDS(b, l) (b) * (l), (b) * (l) + 1, (b) * (l) + 2, (b) * (l) + 3, (b) * (l) + 4,     \
-        (b) * (l) + 5, (b) * (l) + 6, (b) * (l) + 7
+#define CX__WORDS(b, l)                                                                            \
+    (b) * (l), (b) * (l) + 1, (b) * (l) + 2, (b) * (l) + 3, (b) * (l) + 4, (b) * (l) + 5,          \
+        (b) * (l) + 6, (b) * (l) + 7
 
 #define CX__UNPACK(bits)                                                                           \
     CX__INLINE __m512i cx__unpack_b##bits(__m512i v)                                               \
     {                                                                                              \
-        static const uint16_t words[32] = {CX__WORDS(bits, 0), CX__WORDS(bits, 1),                 \
-                                           CX__WORDS(bits, 2), CX__WORDS(bits, 3)};                \
+        static const uint16_t words[32] = { CX__WORDS(bits, 0), CX__WORDS(bits, 1),                \
+                                            CX__WORDS(bits, 2), CX__WORDS(bits, 3) };              \
         v = _mm512_permutexvar_epi16(_mm512_loadu_si512(words), v);                                \
         __m512i even = _mm512_shuffle_epi8(v, CX__LANES(CX__PAIR, bits, 0));                       \
         __m512i odd = _mm512_shuffle_epi8(v, CX__LANES(CX__PAIR, bits, 1));                        \
