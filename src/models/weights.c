@@ -132,25 +132,46 @@ static cx_status fill(cx__weights *w, const cx_tensors *tensors, const cx__renam
     return find_quantization(w, config);
 }
 
+static void note_packing(cx__weights *w, int bits, int group)
+{
+    if (!w->bits) w->bits = bits, w->group = group;
+    if (w->bits != bits || w->group != group) w->bits = w->group = -1;
+    if (w->bits < 0) snprintf(w->text, sizeof w->text, "affine, mixed");
+    else snprintf(w->text, sizeof w->text, "affine %d bits, group %d", w->bits, w->group);
+}
+
+static bool ends_with(const char *name, const char *tail)
+{
+    size_t len = strlen(name), n = strlen(tail);
+    return len > n && !strcmp(name + len - n, tail);
+}
+
+/* Bits of a packed weight, 0 of any other tensor; notes the packing. */
+static int packed_bits(cx__weights *w, const entry *e)
+{
+    char name[264];
+    const entry *s;
+    int bits, last = e->t.ndim - 1;
+    if (e->t.dtype != CX_U32 || !ends_with(e->name, ".weight")) return 0;
+    snprintf(name, sizeof name, "%.*s.scales", (int)(strlen(e->name) - 7), e->name);
+    if (!(s = find(w, name)) || e->t.ndim != s->t.ndim || last < 0 || s->t.shape[last] < 1)
+        return 0;
+    bits = cx__quant_bits(&e->t, &s->t, w->quantization, w->where, e->name);
+    if (bits > 0) note_packing(w, bits, (int)(e->t.shape[last] * 32 / bits / s->t.shape[last]));
+    return bits;
+}
+
 /* Logical parameters: packed words count as their elements, scales and biases not at all. */
 static void count_parameters(cx__weights *w)
 {
-    char name[264];
     for (size_t i = 0; i < w->count; i++) {
-        const entry *e = &w->entries[i], *s;
-        size_t n = 0, len = strlen(e->name);
-        if (!cx__tensor_count(&e->t, &n)) continue;
-        bool scales = len > 7 && (!strcmp(e->name + len - 7, ".scales") ||
-                                  !strcmp(e->name + len - 7, ".biases"));
-        if (scales) continue;
-        if (len > 7 && e->t.dtype == CX_U32 && !strcmp(e->name + len - 7, ".weight")) {
-            int bits = 0;
-            snprintf(name, sizeof name, "%.*s.scales", (int)(len - 7), e->name);
-            if ((s = find(w, name)) && e->t.ndim == s->t.ndim &&
-                (bits = cx__quant_bits(&e->t, &s->t, w->quantization, w->where, e->name)) > 0)
-                n = n * 32 / (size_t)bits;
-        }
-        w->parameters += n;
+        const entry *e = &w->entries[i];
+        size_t n = 0;
+        if (ends_with(e->name, ".scales") || ends_with(e->name, ".biases") ||
+            !cx__tensor_count(&e->t, &n))
+            continue;
+        int bits = packed_bits(w, e);
+        w->parameters += bits > 0 ? n * 32 / (size_t)bits : n;
     }
 }
 
@@ -193,14 +214,6 @@ uint64_t cx__weights_parameters(const cx__weights *w, uint64_t *bytes)
 const char *cx__weights_quantization(const cx__weights *w)
 {
     return w->text[0] ? w->text : "none";
-}
-
-static void note_packing(cx__weights *w, const cx__qmat *q)
-{
-    if (!w->bits) w->bits = q->bits, w->group = q->group;
-    if (w->bits != q->bits || w->group != q->group) w->bits = w->group = -1;
-    if (w->bits < 0) snprintf(w->text, sizeof w->text, "affine, mixed");
-    else snprintf(w->text, sizeof w->text, "affine %d bits, group %d", w->bits, w->group);
 }
 
 static bool is_float(const cx_tensor *t)
@@ -283,7 +296,6 @@ static bool packed(cx__weights *w, const entry *e, const entry *scales, const en
                      w->where, e->name, m->q.rows, m->q.cols, rows, cols);
     if (st != CX_OK) return fail(w, st), false;
     m->packed = true;
-    note_packing(w, &m->q);
     return true;
 }
 
