@@ -10,8 +10,8 @@ PREFIX ?= /usr/local
 OPT ?= $(if $(SAN),-O1,-O2)
 WERROR ?= -Werror
 
-ifneq ($(SAN),)
 comma := ,
+ifneq ($(SAN),)
 override BUILD := $(BUILD)/san-$(subst $(comma),-,$(SAN))
 SANFLAGS := -fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer
 else

@@ -74,7 +74,7 @@ cx_status cx__kv_new(const cx__kv_shape *shape, cx__kv **out)
         (shape->sequences && !kv->seqs[shape->sequences - 1].table)) {
         cx__kv_free(kv);
         return CX_FAIL(CX_ENOMEM, "KV cache: %zu bytes for %zu positions cannot be had", bytes,
-                       kv->shape.context);
+                       shape->context);
     }
     for (size_t i = 0; i < kv->total; i++) kv->free_list[i] = (uint32_t)(kv->total - 1 - i);
     *out = kv;

@@ -244,7 +244,7 @@ enum { ROWS = 6, COLS = 128 };
 
 static void check_bound(const cx_quant_spec *spec, cx_dtype dtype)
 {
-    uint8_t data[ROWS * COLS * 4], q[ROWS * COLS], s[ROWS * 64], b[ROWS * 64];
+    uint8_t data[ROWS * COLS * 4] = { 0 }, q[ROWS * COLS], s[ROWS * 64], b[ROWS * 64];
     float back[ROWS * COLS];
     size_t words = COLS / 32 * (size_t)spec->bits, per_row = COLS / (size_t)spec->group;
     cx_tensor w = matrix(dtype, ROWS, COLS, data);
