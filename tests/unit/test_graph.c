@@ -6,7 +6,6 @@
 #include "models/models.h"
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 enum { VOCABULARY = 20, DIM = 32, ROWS = 11, NODES = 24 };
 
@@ -23,9 +22,26 @@ static float uniform(void)
     return (float)pick(20001) / 10000 - 1;
 }
 
+/* Weights of one graph; begun anew with the random state. */
+static float pool[16384];
+static size_t used;
+
+static void begin(unsigned seed)
+{
+    state = seed;
+    used = 0;
+}
+
+static float *floats(size_t n)
+{
+    used += n;
+    CHECK(used <= sizeof pool / sizeof *pool);
+    return pool + used - n;
+}
+
 static cx__weight matrix(size_t rows, size_t cols)
 {
-    float *w = malloc(rows * cols * sizeof *w), *bias = malloc(rows * sizeof *bias);
+    float *w = floats(rows * cols), *bias = floats(rows);
     for (size_t i = 0; i < rows * cols; i++) w[i] = uniform() / 6;
     for (size_t i = 0; i < rows; i++) bias[i] = uniform();
     return (cx__weight){ .name = "w",
@@ -136,15 +152,15 @@ static void run(cx__graph *g, size_t cols, const int32_t *tokens, float *out)
     cx__segment seg = { 0, 0, ROWS };
     uint32_t pos[ROWS], all[ROWS];
     rows r = { out, cols };
-    cx__pool *pool;
+    cx__pool *threads;
     cx__plan *p;
     for (uint32_t i = 0; i < ROWS; i++) pos[i] = all[i] = i;
-    CHECK_OK(cx__pool_new(2, &pool));
-    CHECK_OK(cx__plan_new(g, &o, pool, &p));
+    CHECK_OK(cx__pool_new(2, &threads));
+    CHECK_OK(cx__plan_new(g, &o, threads, &p));
     cx__pass pass = { tokens, pos, ROWS, &seg, 1, all, ROWS, NULL, keep, &r };
     CHECK_OK(cx__plan_run(p, &pass));
     cx__plan_free(p);
-    cx__pool_free(pool);
+    cx__pool_free(threads);
 }
 
 static void check_random(unsigned seed)
@@ -155,7 +171,7 @@ static void check_random(unsigned seed)
     int32_t tokens[ROWS];
     float got[ROWS * 64];
     double want[64];
-    state = seed;
+    begin(seed);
     embed = matrix(VOCABULARY, DIM);
     weights[0] = matrix(32, 32), weights[1] = matrix(64, 32), weights[2] = matrix(32, 64);
     weights[3] = matrix(32, 32);
@@ -186,7 +202,7 @@ TEST(graph, random_graphs_give_what_their_nodes_say)
 TEST(graph, equal_nodes_are_one_and_scales_fold)
 {
     cx__graph *g;
-    state = 1;
+    begin(1);
     cx__weight e = matrix(4, DIM);
     CHECK_OK(cx__graph_new(&g));
     cx__node *x = cx__node_embed(g, &e);
@@ -201,7 +217,7 @@ TEST(graph, equal_nodes_are_one_and_scales_fold)
 TEST(graph, first_error_sticks_and_null_goes_through)
 {
     cx__graph *g;
-    state = 1;
+    begin(1);
     cx__weight e = matrix(4, DIM), w = matrix(8, 16);
     CHECK_OK(cx__graph_new(&g));
     cx__node *x = cx__node_linear(g, cx__node_embed(g, &e), &w);

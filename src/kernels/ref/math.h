@@ -5,7 +5,7 @@
 
 #include "core/core.h"
 
-/* e^x, within 1 ulp; subnormal results are kept, NaN stays NaN. */
+/* e^x, within 1.01 ulp; subnormal results are kept, NaN stays NaN. */
 float cx__exp_scalar(float x);
 /* Within 2 ulp. */
 float cx__tanh_scalar(float x);
