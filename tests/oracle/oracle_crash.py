@@ -49,6 +49,12 @@ def checkpoint(folder):
     (folder / "generation_config.json").write_text('{"eos_token_id": 2}')
 
 
+def signals_as_in_a_shell():
+    """Background jobs inherit an ignored SIGINT, which cortex leaves ignored."""
+    for sig in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(sig, signal.SIG_DFL)
+
+
 class Box:
     """A folder with a checkpoint, and how its conversion is run and judged."""
 
@@ -64,7 +70,7 @@ class Box:
     def trace(self, call, n, what, *more):  # strace counts the calls of each thread on its own
         return subprocess.run(["strace", "-f", "-o", "/dev/null", "-e", f"trace={call}", "-e",
                                f"inject={call}:{what}:when={n}", *self.command("--threads=1", *more)],
-                              capture_output=True, text=True)
+                              capture_output=True, text=True, preexec_fn=signals_as_in_a_shell)
 
     def count(self, call, *more):
         log = self.work / "log"
@@ -153,7 +159,7 @@ def random_kills(box, times):
 def signals(box):
     for sig, status in ((signal.SIGINT, 130), (signal.SIGTERM, 143)):
         box.fresh(False)
-        r = box.trace("pwrite64", 2, f"signal={sig.name}")  # counted per thread
+        r = box.trace("pwrite64", 5, f"signal={sig.name}")
 
         def judge():
             assert r.returncode in (status, -sig), f"status {r.returncode}"
