@@ -4,10 +4,12 @@
 #include "graph/step.h"
 
 enum {
-    CHUNK = 64,   /* weight rows per stolen piece of a prompt */
-    PIECE = 1024, /* weight rows per piece at decode; bounds the tile */
-    UNIT = 16,    /* weight rows that decode splits at */
-    DECODED = 8   /* rows decoded at once in exact mode */
+    CHUNK = 64,      /* weight rows per stolen piece of a prompt */
+    PIECE = 1024,    /* weight rows per piece at decode; bounds the tile */
+    UNIT = 16,       /* weight rows that decode splits at */
+    STOLEN = 4,      /* at decode one in so many units is stolen, */
+    STEAL_UNITS = 8, /* so many at a time */
+    DECODED = 8      /* rows decoded at once in exact mode */
 };
 
 /* Prepared input rows: int8 (rows of cx__qact_stride bytes) and f32. */
@@ -180,19 +182,30 @@ static int parts_of(const cx__product *p)
     return p->glu ? 1 : p->parts;
 }
 
-/* Decode: each thread streams through one stretch of the weights. */
-static void split(const job *j, int thread)
+/* Units [begin, end) of UNIT weight rows, counted over all parts. */
+static void stretch(const job *j, size_t begin, size_t end)
 {
-    size_t units = 0, begin, end, at = 0;
-    for (int i = 0; i < parts_of(j->p); i++) units += (j->p->w[i]->rows + UNIT - 1) / UNIT;
-    cx__share(units, thread, cx__pool_threads(j->plan->pool), &begin, &end);
     for (int i = 0; i < parts_of(j->p); i++) {
         size_t rows = j->p->w[i]->rows, n = (rows + UNIT - 1) / UNIT;
-        size_t lo = begin > at ? begin - at : 0, hi = end > at ? end - at : 0;
-        size_t r = lo * UNIT, stop = hi < n ? hi * UNIT : rows;
-        for (; lo < n && r < stop; r += PIECE) piece(j, i, r, r + PIECE < stop ? r + PIECE : stop);
-        at += n;
+        size_t r = begin < n ? begin * UNIT : rows, stop = end < n ? end * UNIT : rows;
+        for (; r < stop; r += PIECE) piece(j, i, r, r + PIECE < stop ? r + PIECE : stop);
+        begin -= begin < n ? begin : n;
+        end -= end < n ? end : n;
     }
+}
+
+/* Decode: each thread streams through one stretch of the weights; the last quarter is stolen in
+ * small pieces, so that nobody waits for a thread that got less of the machine. */
+static void split(const job *j, cx__run *run, int thread)
+{
+    size_t units = 0, begin, end, fixed;
+    int threads = cx__pool_threads(j->plan->pool);
+    for (int i = 0; i < parts_of(j->p); i++) units += (j->p->w[i]->rows + UNIT - 1) / UNIT;
+    fixed = threads > 1 ? units - units / STOLEN : units;
+    cx__share(fixed, thread, threads, &begin, &end);
+    stretch(j, begin, end);
+    while ((begin = fixed + cx__steal(j->s, run, 1) * STEAL_UNITS) < units)
+        stretch(j, begin, begin + STEAL_UNITS < units ? begin + STEAL_UNITS : units);
 }
 
 /* Prompt: threads steal panels of CHUNK weight rows. */
@@ -225,7 +238,7 @@ static void phase(const cx__step *s, cx__run *r, int phase_index, int thread)
     j.tile[0] = (float *)(void *)(cx__scratch(plan, thread) + plan->prep_bytes);
     j.tile[1] = j.tile[0] + tile_floats(plan);
     j.scratch = (uint8_t *)(j.tile[1] + tile_floats(plan));
-    if (j.x.rows <= CX__QGEMV_ROWS) split(&j, thread);
+    if (j.x.rows <= CX__QGEMV_ROWS) split(&j, r, thread);
     else steal(&j, r);
 }
 
