@@ -133,6 +133,38 @@ static void account(const job *j, const cx_model *m, cx_bench_result *out)
         out->share = out->tps_median * out->bytes_per_token * 1e-9 / out->roof.read_gbps;
 }
 
+static cx_status start_once(const char *folder, const cx_model_options *options, size_t n,
+                            double *seconds)
+{
+    int32_t tokens[512];
+    double begin = cx__now();
+    cx_session *s = NULL;
+    cx_model *m = NULL;
+    cx_status st = cx_model_open(folder, options, &m);
+    if (st == CX_OK) st = cx_session_new(m, NULL, &s);
+    for (size_t i = 0; st == CX_OK && i < n; i++)
+        tokens[i] = (int32_t)(i % cx__model_shape_of(m)->vocabulary);
+    if (st == CX_OK) st = cx_session_eval(s, 0, tokens, n, CX_LOGITS_LAST, drop, NULL);
+    *seconds = cx__now() - begin;
+    cx_session_free(s);
+    cx_model_close(m);
+    return st;
+}
+
+cx_status cx_bench_start(const char *folder, const cx_model_options *options, size_t tokens,
+                         int runs, double *seconds)
+{
+    double all[MAX_RUNS];
+    if (runs == 0) runs = RUNS;
+    if (runs < 0 || runs > MAX_RUNS || tokens < 1 || tokens > 512)
+        return CX_FAIL(CX_EARG, "bench: %d runs of a start with %zu tokens", runs, tokens);
+    CX_TRY(start_once(folder, options, tokens, seconds));
+    for (int i = 0; i < runs; i++) CX_TRY(start_once(folder, options, tokens, &all[i]));
+    qsort(all, (size_t)runs, sizeof *all, by_value);
+    *seconds = all[runs / 2];
+    return CX_OK;
+}
+
 cx_status cx_bench_run(cx_model *m, const cx_bench_options *options, cx_progress_fn progress,
                        void *user, cx_bench_result *out)
 {
