@@ -38,7 +38,7 @@ CX_API cx_status cx_bench_run(cx_model *m, const cx_bench_options *options, cx_p
                               void *user, cx_bench_result *out) CX_WARN_UNUSED;
 
 /** Seconds from opening `folder` to the logits that follow a prompt of `tokens` random tokens: what
- * a user waits for the first token. Median of `runs` (0: 5), after one that warms the page cache. */
+ * a user waits for. Median of `runs` (0: 5), after one that warms the page cache. */
 CX_API cx_status cx_bench_start(const char *folder, const cx_model_options *options, size_t tokens,
                                 int runs, double *seconds) CX_WARN_UNUSED;
 
