@@ -57,4 +57,34 @@ void cx__shard_file(char out[64], size_t shard, size_t shards);
 cx_status cx__shard_index_text(const cx_tensor *plan, size_t count, const size_t *shard_of,
                                size_t shards, uint64_t total_parameters, char **text, size_t *len);
 
+/* ---- Tensors as the format of a checkpoint stores them -------------------------------------------
+ * What a conversion reads: plain elements in a mapped file, or blocks that `decode` unpacks.
+ * t.dtype and t.shape are those of the elements; element (i0, i1, ...) has the number
+ * i0 * stride[0] + i1 * stride[1] + ... in the sequence that t.data holds or decode yields. */
+typedef struct cx__stored cx__stored;
+/* Elements [first, first + n) of the sequence to `out`, as t.dtype. Called by any thread; nothing
+ * can fail: the reader checked all sizes, and a file that shrank gives zeros (its check function
+ * tells). Fast for runs of whole blocks, right for any. */
+typedef void cx__decode_fn(const cx__stored *s, size_t first, size_t n, void *out);
+
+/* The same weights in MLX's packing, without loss. rows: rows [row, row + n) of the sequence (a row
+ * is t.shape[ndim - 1] elements) as cx_quantize would lay them out; biases NULL in modes without. */
+typedef struct cx__packed {
+    const char *mode; /* "affine", "mxfp4", ... */
+    int bits, group;
+    cx_dtype scale_dtype; /* of scales and biases; U8 in the fp modes */
+    void (*rows)(const cx__stored *s, size_t row, size_t n, void *q, void *scales, void *biases);
+} cx__packed;
+
+struct cx__stored {
+    cx_tensor t;                 /* data NULL with decode; bytes: what it takes in the file */
+    int64_t stride[CX_MAX_DIMS]; /* >= 0; 0 repeats */
+    size_t span;                 /* elements of the sequence: all numbers are below */
+    cx__decode_fn *decode;       /* NULL: t.data is the sequence */
+    const cx__packed *packed;    /* NULL: none */
+    const void *from;            /* what decode and packed read; the reader's */
+    const char *packing;         /* "Q4_K", ...: for messages; NULL: plain */
+    const char *path;            /* of the file, for messages */
+};
+
 #endif
