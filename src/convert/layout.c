@@ -123,21 +123,22 @@ static cx_status take_shape(const cx_tensors *src, cx__entry *e)
 static cx_status take_entries(const cx_tensors *src, const cx__spec *o, cx__layout *p)
 {
     size_t n = cx_tensors_count(src);
-    char name[256];
-    int how;
     if (!(p->entries = cx__calloc(n ? n : 1, sizeof *p->entries))) return no_memory();
     for (size_t i = 0; i < n; i++) {
         const cx_tensor *t = cx_tensors_at(src, i);
         cx__entry *e = &p->entries[p->entry_count];
-        CX_TRY(cx__rename_apply(o->renames, t->name, o->tied, name, sizeof name, &how));
-        if (how == CX__DROP) continue;
+        const cx__rename *next = o->renames;
+        cx__renamed r;
+        CX_TRY(cx__rename_apply(&next, t->name, o->tied, &r));
+        const char *name = r.name;
+        if (r.how & CX__DROP) continue;
         if (ends_with(name, ".scales") || ends_with(name, ".qweight") ||
             ends_with(name, ".weight_packed"))
             return CX_FAIL(CX_EUNSUPPORTED,
                            "%s: '%s': this checkpoint is quantized already, expected "
                            "one that is not",
                            cx_tensors_path(src, t), t->name);
-        *e = (cx__entry){ .src = t, .transpose = how == CX__TRANSPOSE };
+        *e = (cx__entry){ .src = t, .transpose = r.how == CX__TRANSPOSE };
         if (!(e->name = cx__strdup(name))) return no_memory();
         p->entry_count++;
         CX_TRY(take_dtype(src, o, e));

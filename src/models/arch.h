@@ -59,8 +59,11 @@ struct cx__arch {
     const cx__rename *renames;
     /* Checks what keys cannot (heads divide, ...) and fills the common sizes. */
     cx_status (*shape)(const void *config, const char *where, cx__model_shape *out);
-    /* Builds the graph; returns the logits of the selected rows, NULL after a failure. */
+    /* Builds the graph; returns the logits of the selected rows, NULL after a failure. An
+     * architecture that can only be converted has neither of these two, nor keys. */
     cx__node *(*forward)(const cx__builder *b, const void *config);
+    const cx__pack_rule *packs; /* NULL-pattern terminated; NULL: all modules alike */
+    const char *const *keeps;   /* NULL-terminated patterns of names that are never cast; NULL */
 };
 
 /* ---- Weights (weights.c): tensors under MLX's names. All live as long as the model. --------- */

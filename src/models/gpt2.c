@@ -122,4 +122,9 @@ static cx__node *forward(const cx__builder *b, const void *config)
     return cx__node_linear(b->g, x, wte);
 }
 
-const cx__arch cx__arch_gpt2 = { "gpt2", keys, sizeof(gpt2_config), renames, shape, forward };
+const cx__arch cx__arch_gpt2 = { .name = "gpt2",
+                                 .keys = keys,
+                                 .size = sizeof(gpt2_config),
+                                 .renames = renames,
+                                 .shape = shape,
+                                 .forward = forward };

@@ -125,4 +125,6 @@ static cx__node *forward(const cx__builder *b, const void *config)
     return cx__node_linear(b->g, x, embed);
 }
 
-const cx__arch cx__arch_llama = { "llama", keys, sizeof(llama_config), NULL, shape, forward };
+const cx__arch cx__arch_llama = {
+    .name = "llama", .keys = keys, .size = sizeof(llama_config), .shape = shape, .forward = forward
+};

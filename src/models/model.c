@@ -86,7 +86,7 @@ static cx_status build(cx_model *m)
 {
     cx__builder b;
     cx__node *logits;
-    if (!m->arch)
+    if (!m->arch || !cx__arch_runs(m->arch))
         return CX_FAIL(CX_EUNSUPPORTED, "%s: architecture '%s' cannot run in this version",
                        m->config_path, m->model_type);
     if (!(m->params = cx__calloc(1, m->arch->size)))

@@ -1,6 +1,7 @@
 /* Architectures by model_type, their config keys and rename rules. */
 #include "models/arch.h"
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define CX_ARCH(arch) extern const cx__arch cx__arch_##arch;
@@ -38,52 +39,78 @@ static const cx__rename any_renames[] = {
     { NULL, NULL, CX__KEEP },
 };
 
+bool cx__arch_runs(const cx__arch *arch)
+{
+    return arch->forward != NULL;
+}
+
 const cx__rename *cx__arch_renames(const cx__arch *arch)
 {
     return arch && arch->renames ? arch->renames : any_renames;
 }
 
-/* Matches name against pattern; star[i] gets what the i-th '*' stood for. */
-typedef struct capture {
-    const char *at;
-    size_t len;
-} capture;
+enum { STARS = 6 };
 
-static bool match(const char *pattern, const char *name, capture *star, int *stars)
+/* What the stars of a pattern stood for, in order, and its '#'. */
+typedef struct captures {
+    const char *at[STARS];
+    size_t len[STARS];
+    int count;
+    long number;
+} captures;
+
+static bool match(const char *pattern, const char *name, captures *c);
+
+/* The rest of a pattern behind a star that stands for `least` or more bytes up to `most`: the
+ * longest that fits. Patterns are ours, so the depth is their number of stars. */
+static bool match_star(const char *rest, const char *name, size_t least, size_t most, captures *c)
 {
-    *stars = 0;
+    int mine = c->count++;
+    if (mine == STARS) return false;
+    for (size_t n = most + 1; n-- > least;) {
+        c->count = mine + 1;
+        c->at[mine] = name;
+        c->len[mine] = n;
+        if (match(rest, name + n, c)) return true;
+    }
+    return false;
+}
+
+static bool match(const char *pattern, const char *name, captures *c)
+{
     for (; *pattern; pattern++) {
-        if (*pattern != '*') {
-            if (*name++ != *pattern) return false;
-            continue;
+        if (!strncmp(pattern, "**", 2)) return match_star(pattern + 2, name, 0, strlen(name), c);
+        if (*pattern == '*') return match_star(pattern + 1, name, 1, strcspn(name, "."), c);
+        if (*pattern == '#') {
+            size_t n = strspn(name, "0123456789");
+            if (n == 0 || n > 6) return false;
+            c->number = strtol(name, NULL, 10);
+            name += n;
+        } else if (*name++ != *pattern) {
+            return false;
         }
-        size_t len = strcspn(name, ".");
-        if (len == 0 || *stars == 4) return false;
-        star[(*stars)++] = (capture){ name, len };
-        name += len;
     }
     return *name == '\0';
 }
 
-static bool match_rule(const char *pattern, const char *name, capture *star, int *stars)
+bool cx__pattern_match(const char *pattern, const char *name)
 {
-    size_t tail = strlen(pattern), len = strlen(name);
-    if (strncmp(pattern, "**", 2)) return match(pattern, name, star, stars);
-    *stars = 0;
-    return len >= tail - 2 && !strcmp(name + len - (tail - 2), pattern + 2);
+    captures c = { .number = -1 };
+    return match(pattern, name, &c);
 }
 
-/* Writes `to` with each '*' replaced by its capture. */
-static bool expand(const char *to, const capture *star, int stars, char *out, size_t len)
+/* Writes `to` with each star replaced by what it stood for. */
+static bool expand(const char *to, const captures *c, char *out, size_t len)
 {
     size_t at = 0;
     int next = 0;
     for (; *to; to++) {
         const char *part = to;
         size_t n = 1;
-        if (*to == '*' && next < stars) {
-            part = star[next].at;
-            n = star[next++].len;
+        if (*to == '*' && next < c->count) {
+            part = c->at[next];
+            n = c->len[next++];
+            if (to[1] == '*') to++;
         }
         if (n >= len - at) return false;
         memcpy(out + at, part, n);
@@ -93,23 +120,51 @@ static bool expand(const char *to, const capture *star, int stars, char *out, si
     return true;
 }
 
-cx_status cx__rename_apply(const cx__rename *rules, const char *name, bool tied, char *out,
-                           size_t len, int *how)
+/* The first rule from `rules` on that is for this name; only those with the pattern `same`, if
+ * given. */
+static const cx__rename *find_rule(const cx__rename *rules, const char *same, const char *name,
+                                   bool tied, captures *c)
 {
-    capture star[4] = { { NULL, 0 } };
-    int stars = 0;
-    const char *to = name;
-    *how = CX__KEEP;
     for (; rules->pattern; rules++) {
-        if (!match_rule(rules->pattern, name, star, &stars)) continue;
-        if (rules->how == CX__DROP_IF_TIED && !tied) continue;
-        *how = rules->how == CX__DROP_IF_TIED ? CX__DROP : (int)rules->how;
-        if (rules->to) to = rules->to;
-        break;
+        if (same && strcmp(rules->pattern, same) != 0) continue;
+        if ((rules->how & CX__DROP_IF_TIED) && !tied) continue;
+        *c = (captures){ .number = -1 };
+        if (match(rules->pattern, name, c)) return rules;
     }
-    if (!expand(to, star, to == name ? 0 : stars, out, len))
-        return CX_FAIL(CX_ELIMIT, "tensor name '%.64s...' is longer than %zu bytes", name, len);
+    return NULL;
+}
+
+cx_status cx__rename_apply(const cx__rename **next, const char *name, bool tied, cx__renamed *out)
+{
+    captures c = { .number = -1 }, other;
+    const cx__rename *rule = find_rule(*next, NULL, name, tied, &c), *more = NULL;
+    bool keep = !rule || !rule->to;
+    if (keep ? strlen(name) >= sizeof out->name
+             : !expand(rule->to, &c, out->name, sizeof out->name))
+        return CX_FAIL(CX_ELIMIT, "tensor name '%.64s...' is longer than %zu bytes", name,
+                       sizeof out->name);
+    if (keep) memcpy(out->name, name, strlen(name) + 1);
+    out->how = rule ? rule->how : CX__KEEP;
+    out->expert = c.number;
+    if (out->how & CX__DROP_IF_TIED) out->how = CX__DROP;
+    if (rule && !(out->how & CX__DROP))
+        more = find_rule(rule + 1, rule->pattern, name, tied, &other);
+    *next = more;
     return CX_OK;
+}
+
+const cx__pack_rule *cx__arch_pack(const cx__arch *arch, const char *path)
+{
+    for (const cx__pack_rule *r = arch ? arch->packs : NULL; r && r->pattern; r++)
+        if (cx__pattern_match(r->pattern, path)) return r;
+    return NULL;
+}
+
+bool cx__arch_keeps_dtype(const cx__arch *arch, const char *name)
+{
+    for (const char *const *p = arch ? arch->keeps : NULL; p && *p; p++)
+        if (cx__pattern_match(*p, name)) return true;
+    return false;
 }
 
 /* The member under the first of the '|'-separated names that is there and not null. */

@@ -33,6 +33,7 @@ struct cx__weights {
     uint64_t parameters, bytes;
     int bits, group; /* of the packed matrices seen; -1 mixed */
     char text[64];
+    const char *reshaped; /* a tensor that only a conversion brings into MLX's shape; NULL */
 };
 
 cx_status cx__weights_keep(cx__weights *w, cx_status status)
@@ -87,15 +88,20 @@ bool cx__weights_has(const cx__weights *w, const char *name)
 
 static cx_status add(cx__weights *w, const cx_tensor *t, const cx__rename *rules, bool tied)
 {
-    char name[256];
-    int how;
-    CX_TRY(cx__rename_apply(rules, t->name, tied, name, sizeof name, &how));
-    if (how == CX__DROP) return CX_OK;
-    if (find(w, name)) return CX_FAIL(CX_EFORMAT, "%s: tensor '%s' is there twice", w->where, name);
+    cx__renamed r;
+    CX_TRY(cx__rename_apply(&rules, t->name, tied, &r));
+    if (r.how & CX__DROP) return CX_OK;
+    if (rules || r.expert >= 0 || (r.how & ~CX__TRANSPOSE)) {
+        w->reshaped = t->name;
+        snprintf(r.name, sizeof r.name, "%s", t->name);
+        r.how = CX__KEEP;
+    }
+    if (find(w, r.name))
+        return CX_FAIL(CX_EFORMAT, "%s: tensor '%s' is there twice", w->where, r.name);
     entry *e = &w->entries[w->count];
-    *e = (entry){ .name = cx__strdup(name), .t = *t, .transpose = how == CX__TRANSPOSE };
+    *e = (entry){ .name = cx__strdup(r.name), .t = *t, .transpose = r.how == CX__TRANSPOSE };
     if (!e->name) return CX_FAIL(CX_ENOMEM, "%s: out of memory", w->where);
-    uint32_t *bucket = &w->buckets[hash_name(name) % w->bucket_count];
+    uint32_t *bucket = &w->buckets[hash_name(r.name) % w->bucket_count];
     e->next = *bucket;
     *bucket = (uint32_t)++w->count;
     w->bytes += t->bytes;
@@ -221,13 +227,22 @@ static bool is_float(const cx_tensor *t)
     return t->dtype == CX_F32 || t->dtype == CX_F16 || t->dtype == CX_BF16;
 }
 
+static void *fail_missing(cx__weights *w, const char *name)
+{
+    if (!w->reshaped)
+        return fail(w, CX_FAIL(CX_EFORMAT, "%s: tensor '%s' is missing", w->where, name));
+    return fail(w, CX_FAIL(CX_EUNSUPPORTED,
+                           "%s: tensor '%s' is missing: this checkpoint stores '%s' and others in "
+                           "shapes of its own; cortex convert makes a folder that runs",
+                           w->where, name, w->reshaped));
+}
+
 static const float *vector(cx__weights *w, size_t n, const char *name, bool required)
 {
     const entry *e = find(w, name);
     char text[128];
     float *v;
-    if (!e && !required) return NULL;
-    if (!e) return fail(w, CX_FAIL(CX_EFORMAT, "%s: tensor '%s' is missing", w->where, name));
+    if (!e) return required ? fail_missing(w, name) : NULL;
     if (e->t.ndim != 1 || (size_t)e->t.shape[0] != n || !is_float(&e->t))
         return fail(w, CX_FAIL(CX_ESHAPE, "%s: tensor '%s' is %s, [%zu] of floats expected",
                                w->where, name, cx__tensor_text(&e->t, text, sizeof text), n));
@@ -312,7 +327,7 @@ static const cx__weight *matrix(cx__weights *w, size_t rows, size_t cols, const 
     biases = find(w, name);
     snprintf(name, sizeof name, "%s.weight", path);
     weight = find(w, name);
-    if (!weight) return fail(w, CX_FAIL(CX_EFORMAT, "%s: tensor '%s' is missing", w->where, name));
+    if (!weight) return fail_missing(w, name);
     *m = (cx__weight){ .name = weight->name, .rows = rows, .cols = cols };
     ok = scales ? packed(w, weight, scales, biases, rows, cols, m)
                 : plain(w, weight, rows, cols, m);
