@@ -213,17 +213,23 @@ static cx_status differs(const char *target, const char *key, const json_t *was,
     return st;
 }
 
+/* Of a source that is not quantized, auto is speed, and is noted as that. */
+static bool is_speed(const json_t *made, const json_t *request)
+{
+    const char *was = json_string_value(json_object_get(made, "recipe"));
+    return is_auto(request) && was && !strcmp(was, "speed") &&
+           !json_object_get(made, "source_quantization");
+}
+
 cx_status cx__request_compare(const char *target, const json_t *made, const json_t *request)
 {
     for (size_t i = 0; i < COMPARED; i++) {
         const json_t *was = json_object_get(made, compared[i]);
         const json_t *is = json_object_get(request, compared[i]);
-        /* Of a source that is not quantized, auto is speed. */
-        if (!strcmp(compared[i], "recipe") && is_auto(request) &&
-            !json_object_get(made, "source_quantization"))
-            is = json_object_get(made, "recipe");
-        if (was || is)
-            if (!was || !is || !json_equal(was, is)) return differs(target, compared[i], was, is);
+        if (!was && !is) continue;
+        if (was && is && json_equal(was, is)) continue;
+        if (!strcmp(compared[i], "recipe") && is_speed(made, request)) continue;
+        return differs(target, compared[i], was, is);
     }
     if (!json_object_get(made, "predicate") && !json_object_get(request, "predicate")) return CX_OK;
     return CX_FAIL(CX_EEXIST,
