@@ -127,9 +127,8 @@ static cx_status take_entries(const cx_tensors *src, const cx__spec *o, cx__layo
     for (size_t i = 0; i < n; i++) {
         const cx_tensor *t = cx_tensors_at(src, i);
         cx__entry *e = &p->entries[p->entry_count];
-        const cx__rename *next = o->renames;
         cx__renamed r;
-        CX_TRY(cx__rename_apply(&next, t->name, o->tied, &r));
+        CX_TRY(cx__rename_apply(o->renames, t->name, 0, &(cx__facts){ .tied = o->tied }, &r));
         const char *name = r.name;
         if (r.how & CX__DROP) continue;
         if (ends_with(name, ".scales") || ends_with(name, ".qweight") ||
