@@ -1,6 +1,6 @@
 /* Tables of the architectures: what becomes of a tensor's name. Values: tests/oracle/oracle_archs.py. */
 #include "models/models.h"
-#include "test.h"
+#include "unit.h"
 
 #include <string.h>
 
