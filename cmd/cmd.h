@@ -40,5 +40,7 @@ cx_status cx_output_json(const json_t *v);
 /* Folder of a model: a folder as it is, "org/name" from the hub cache, NULL or "" the bundled one.
  * Caller cx__free()s *folder. */
 cx_status cx_model_find(const char *name, char **folder);
+/* Likewise of what convert reads, which may be a file. */
+cx_status cx_source_find(const char *name, char **path);
 
 #endif

@@ -131,3 +131,11 @@ cx_status cx_model_find(const char *name, char **folder)
     *folder = copy;
     return CX_OK;
 }
+
+cx_status cx_source_find(const char *name, char **path)
+{
+    bool file = name && *name && cx__path_exists(name) && !cx__path_is_dir(name);
+    if (!file) return cx_model_find(name, path);
+    *path = cx__strdup(name);
+    return *path ? CX_OK : no_memory();
+}

@@ -35,6 +35,11 @@ char *cx__strdup(const char *s);
 char *cx__strndup(const char *s, size_t len);
 char *cx__format(const char *fmt, ...) CX_PRINTF(1, 2); /* owned string or NULL */
 
+/* Room for one more element of `size` bytes in *array of *cap, which holds `count`. */
+bool cx__grow(void *array, size_t *cap, size_t count, size_t size);
+/* qsort, but linear in what is sorted already (files that MLX or we wrote). */
+void cx__sort(void *base, size_t count, size_t size, int (*compare)(const void *, const void *));
+
 /* Number of allocations made by this process; the decode loop's test reads it. */
 uint64_t cx__alloc_count(void);
 /* Fault injection, tests only: `fail` is asked for every allocation; true makes it fail. */

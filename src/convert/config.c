@@ -28,27 +28,18 @@ static cx_status take_eos(const char *folder, json_t *config)
     return bad ? no_memory("config.json") : CX_OK;
 }
 
-static cx_status refuse_quantized(const char *folder, const json_t *config)
+/* ModelOpt says beside config.json how it quantized; foreign.c looks for it in the config. */
+static cx_status take_hf_quant(const char *folder, json_t *config)
 {
-    static const char *const keys[] = { "quantization", "quantization_config" };
-    const json_t *places[] = { config, json_object_get(config, "text_config") };
-    for (size_t i = 0; i < 4; i++) {
-        const json_t *q = json_object_get(places[i / 2], keys[i % 2]);
-        const char *method = json_string_value(json_object_get(q, "quant_method"));
-        if (q && !json_is_null(q))
-            return CX_FAIL(CX_EUNSUPPORTED,
-                           "%s/config.json: '%s' is set%s%s: this checkpoint is quantized already, "
-                           "expected one that is not",
-                           folder, keys[i % 2], method ? ", quant_method " : "",
-                           method ? method : "");
-    }
+    json_t *quant = NULL;
     char *path = cx__path_join(folder, "hf_quant_config.json");
-    if (!path) return no_memory("a path");
-    bool there = cx__path_exists(path);
+    cx_status st = path ? CX_OK : no_memory("a path");
+    if (st == CX_OK && cx__path_exists(path)) st = cx__json_load(path, CONFIG_MAX, &quant);
     cx__free(path);
-    if (!there) return CX_OK;
-    return CX_FAIL(CX_EUNSUPPORTED, "%s/hf_quant_config.json: this checkpoint is quantized already",
-                   folder);
+    if (st == CX_OK && quant && json_object_set(config, "hf_quant_config", quant))
+        st = no_memory("config.json");
+    json_decref(quant);
+    return st;
 }
 
 cx_status cx__config_load(const char *folder, json_t **out)
@@ -60,7 +51,7 @@ cx_status cx__config_load(const char *folder, json_t **out)
     if (st == CX_OK && !json_is_object(config))
         st = CX_FAIL(CX_EFORMAT, "%s: expected a JSON object", path);
     cx__free(path);
-    if (st == CX_OK) st = refuse_quantized(folder, config);
+    if (st == CX_OK) st = take_hf_quant(folder, config);
     if (st == CX_OK) st = take_eos(folder, config);
     if (st != CX_OK) {
         json_decref(config);
@@ -72,20 +63,23 @@ cx_status cx__config_load(const char *folder, json_t **out)
     return CX_OK;
 }
 
-static json_t *spec_json(int bits, int group)
+static json_t *packing_json(const cx__packing *p)
 {
-    return json_pack("{s:i, s:i, s:s}", "group_size", group, "bits", bits, "mode", "affine");
+    return json_pack("{s:i, s:i, s:s}", "group_size", p->group, "bits", p->bits, "mode",
+                     p->mode->name);
 }
 
-cx_status cx__config_quantize(json_t *config, const cx__layout *plan)
+cx_status cx__config_quantize(json_t *config, const cx__plan_table *table)
 {
-    if (!plan->bits) return CX_OK;
-    json_t *q = spec_json(plan->bits, plan->group);
+    const cx__packing *d = &table->standard;
+    if (!table->packed) return CX_OK;
+    json_t *q = packing_json(d);
     int bad = !q;
-    for (size_t i = 0; i < plan->module_count && !bad; i++) {
-        const cx__module *m = &plan->modules[i];
-        if (m->bits && (m->bits != plan->bits || m->group != plan->group))
-            bad = json_object_set_new(q, m->path, spec_json(m->bits, m->group));
+    for (size_t i = 0; i < table->count && !bad; i++) {
+        const cx__packing *how = &table->list[i].how;
+        if (!how->mode || (how->mode == d->mode && how->bits == d->bits && how->group == d->group))
+            continue;
+        bad = json_object_set_new(q, table->list[i].path, packing_json(how));
     }
     bad = bad || json_object_set(config, "quantization", q) ||
           json_object_set_new(config, "quantization_config", json_deep_copy(q));

@@ -1,27 +1,27 @@
 /* cx_convert: a Hugging Face folder becomes an MLX folder. Order: parse, plan, then write aside,
  * sync, rename. Tested by tests/unit/test_convert.c and tests/oracle/oracle_convert.py. */
+#include "convert/chip.h"
 #include "convert/config.h"
-#include "convert/manifest.h"
+#include "convert/files.h"
+#include "convert/request.h"
 #include "convert/stage.h"
 
-#include <dirent.h>
-#include <fnmatch.h>
-#include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-enum { THREADS_MAX = 64 }; /* of 6 MiB each */
+enum { THREADS_MAX = 32 }; /* of up to 10 MiB each: see the limit in convert.h */
 
 typedef struct conversion {
-    const char *source;
-    cx_convert_options o; /* bits and group filled in */
-    json_t *config;
-    cx_tensors *tensors;
+    const char *path;
+    cx_convert_options o; /* with what the recipe says filled in */
+    cx__source *source;
+    const cx__arch *arch;
+    cx__rules *rules;
     cx__layout plan;
     cx__tensor_hash *hashes;
     cx__pool *pool;
     cx__stage stage;
     cx__manifest manifest;
+    json_t *request; /* what was asked for, as conversion.json says it */
 } conversion;
 
 static cx_status no_memory(void)
@@ -33,21 +33,17 @@ static cx_status no_memory(void)
 
 static cx_status check_options(cx_convert_options *o)
 {
-    static const int bits[] = { 2, 3, 4, 5, 6, 8 };
-    bool known = false;
-    if (o->recipe < 0 || o->recipe >= CX_RECIPES)
-        return CX_FAIL(CX_EARG, "recipe %d: expected 0 to %d", (int)o->recipe, CX_RECIPES - 1);
-    if (o->recipe != CX_RECIPE_NONE && !o->bits) o->bits = cx__recipe_bits(o->recipe);
-    if (o->recipe == CX_RECIPE_NONE) o->bits = 0;
-    if (!o->group_size) o->group_size = 64;
-    for (size_t i = 0; i < sizeof bits / sizeof *bits; i++) known = known || o->bits == bits[i];
-    if (o->bits && !known) return CX_FAIL(CX_EARG, "bits %d: expected 2, 3, 4, 5, 6 or 8", o->bits);
-    if (o->group_size != 32 && o->group_size != 64 && o->group_size != 128)
-        return CX_FAIL(CX_EARG, "group size %d: expected 32, 64 or 128", o->group_size);
+    CX_TRY(cx__recipe_check(o));
     if (o->dtype_set && o->dtype != CX_F16 && o->dtype != CX_BF16 && o->dtype != CX_F32)
         return CX_FAIL(CX_EARG, "dtype %s: expected F16, BF16 or F32", cx_dtype_name(o->dtype));
     if (o->threads < 0) return CX_FAIL(CX_EARG, "threads %d: expected 0 or more", o->threads);
-    return CX_OK;
+    return o->chip ? cx__chip_check(o->chip) : CX_OK;
+}
+
+cx_status cx_convert_check(const cx_convert_options *options)
+{
+    cx_convert_options copy = *options;
+    return check_options(&copy);
 }
 
 /* torch_dtype, else text_config's dtype, else none: each tensor keeps its own (mlx-lm). */
@@ -70,165 +66,100 @@ static void dtype_of_config(const json_t *config, cx_convert_options *o)
 /* Without tie_word_embeddings in the config a head of its own counts: transformers' default is
  * "tied" for GPT-2 and "not tied" for Llama, mlx-lm's is "tied" for both. What is meant is then
  * written down for those who read the result. */
-static cx_status find_tied(conversion *c, const char *model_type, bool *tied)
+static cx_status find_tied(conversion *c, const char *where, const char *model_type, bool *tied)
 {
-    char where[512];
-    snprintf(where, sizeof where, "%.480s/config.json", c->source);
-    *tied = !strcmp(model_type, "gpt2") || !cx_tensors_find(c->tensors, "lm_head.weight");
-    CX_TRY(cx__json_bool(c->config, where, "tie_word_embeddings", tied));
-    if (!*tied && !json_is_boolean(json_object_get(c->config, "tie_word_embeddings")) &&
-        json_object_set_new(c->config, "tie_word_embeddings", json_false()))
+    json_t *config = cx__source_config(c->source);
+    const json_t *text = json_object_get(json_object_get(config, "text_config"),
+                                         "tie_word_embeddings");
+    *tied = !strcmp(model_type, "gpt2") ||
+            !(cx__source_find(c->source, "lm_head.weight") ||
+              cx__source_find(c->source, "language_model.lm_head.weight"));
+    CX_TRY(cx__json_bool(config, where, "tie_word_embeddings", tied));
+    if (json_is_boolean(text)) return CX_OK; /* which counts more, see cx__facts_read */
+    if (!*tied && !json_is_boolean(json_object_get(config, "tie_word_embeddings")) &&
+        json_object_set_new(config, "tie_word_embeddings", json_false()))
         return no_memory();
     return CX_OK;
 }
 
-static cx_status make_plan(conversion *c)
+static cx_status find_arch(conversion *c, const char *where, const char **model_type)
 {
-    const char *model_type = json_string_value(json_object_get(c->config, "model_type"));
-    cx__spec po = { .bits = c->o.bits, .group = c->o.group_size };
-    if (!model_type)
-        return CX_FAIL(CX_EFORMAT, "%s/config.json: 'model_type' is missing or no string",
-                       c->source);
-    const cx__arch *arch = cx__arch_find(model_type);
-    if (!arch)
+    *model_type = json_string_value(json_object_get(cx__source_config(c->source), "model_type"));
+    if (!*model_type) return CX_FAIL(CX_EFORMAT, "%s: 'model_type' is missing or no string", where);
+    c->arch = cx__arch_find(*model_type);
+    if (!c->arch)
         cx__log(CX_LOG_WARN,
                 "%s: model_type '%s' is not known here: matrices are packed by their names "
                 "and shapes, names are kept; whether MLX reads the result is not certain",
-                c->source, model_type);
-    if (!c->o.dtype_set) dtype_of_config(c->config, &c->o);
-    po.renames = cx__arch_renames(arch);
-    po.dtype_set = c->o.dtype_set;
-    po.dtype = c->o.dtype;
-    CX_TRY(find_tied(c, model_type, &po.tied));
-    CX_TRY(cx__layout_make(c->tensors, &po, &c->plan));
-    if (c->o.bits && !c->plan.packed)
-        return CX_FAIL(CX_ESHAPE,
-                       "%s: no matrix has rows that are a multiple of the group size, %d",
-                       c->source, c->o.group_size);
-    return cx__config_quantize(c->config, &c->plan);
+                where, *model_type);
+    return CX_OK;
 }
 
-/* ---- the small files ---- */
-
-/* "org/name" of a folder in the hub cache, else NULL. Caller cx__free()s. */
-static char *hub_name(const char *source)
+/* The table of modules, before any weight is read. */
+static cx_status make_plan(conversion *c)
 {
-    const char *at = strstr(source, "/models--");
-    char *name, *dashes;
-    if (!at || !strstr(at, "/snapshots/")) return NULL;
-    at += strlen("/models--");
-    name = cx__strndup(at, strcspn(at, "/"));
-    dashes = name ? strstr(name, "--") : NULL;
-    if (dashes) {
-        *dashes = '/';
-        memmove(dashes + 1, dashes + 2, strlen(dashes + 2) + 1);
+    const char *model_type;
+    char where[1024];
+    bool tied;
+    cx__entries entries = { 0 };
+    cx__plan_table table = { 0 };
+    snprintf(where, sizeof where, "%.1000s/config.json", cx__source_folder(c->source));
+    CX_TRY(find_arch(c, where, &model_type));
+    CX_TRY(find_tied(c, where, model_type, &tied));
+    if (!c->o.dtype_set) dtype_of_config(cx__source_config(c->source), &c->o);
+    CX_TRY(cx__entries_make(c->source, c->arch, tied, &entries));
+    cx_status st = cx__entries_cast(&entries, c->arch, c->o.dtype_set, c->o.dtype);
+    if (st == CX_OK) {
+        cx__layout_order(&entries);
+        st = cx__choose(&entries, c->arch, cx__source_config(c->source), where, &c->o, c->rules,
+                        &table);
     }
-    return name;
+    if (st == CX_OK) return cx__layout_make(&entries, &table, &c->plan);
+    cx__entries_free(&entries);
+    cx__plan_table_free(&table);
+    return st;
 }
 
-static int wanted(const struct dirent *e)
+static cx_status check_packed(const conversion *c)
 {
-    static const char *const patterns[] = {
-        "*.py",
-        "*.jinja",
-        "*.tiktoken",
-        "*.model",
-        "tokenizer*.json",
-        "vocab.json",
-        "vocab.txt",
-        "merges.txt",
-        "LICENSE*",
-        "chat_template.json",
-        "added_tokens.json",
-        "special_tokens_map.json",
-        "generation_config.json",
-        "NOTICE*",
+    cx__packing asked;
+    CX_TRY(cx__recipe_packing(&c->o, &asked));
+    if (c->plan.table.packed || !asked.mode || c->o.predicate || c->rules ||
+        cx__source_quantization(c->source))
+        return CX_OK;
+    return CX_FAIL(CX_ESHAPE, "%s: no matrix has rows that are a multiple of the group size, %d",
+                   c->path, asked.group);
+}
+
+static cx_status tell_line(const conversion *c, const cx__entry *e)
+{
+    const cx__module *m = e->module == SIZE_MAX ? NULL : &c->plan.table.list[e->module];
+    cx_convert_planned line = {
+        .module = { .path = m ? m->path : e->name,
+                    .shape = e->shape,
+                    .ndim = e->ndim,
+                    .layer = cx__layer_of(e->name),
+                    .layers = c->plan.table.layers,
+                    .source = e->parts[0]->s.packing,
+                    .config = "{}" },
+        .mode = m && m->how.mode ? m->how.mode->name : NULL,
+        .bits = m ? m->how.bits : 0,
+        .group_size = m ? m->how.group : 0,
+        .kept = m && m->kept,
+        .parameters = e->part_elements * e->part_count,
     };
-    for (size_t i = 0; i < sizeof patterns / sizeof *patterns; i++)
-        if (fnmatch(patterns[i], e->d_name, FNM_PERIOD) == 0) return 1;
-    return 0;
+    size_t outputs = cx__layout_outputs(&c->plan, e);
+    line.dtype = cx_dtype_name(c->plan.outputs[e->output + (outputs > 1)].dtype);
+    for (size_t i = 0; i < outputs; i++) line.bytes += c->plan.outputs[e->output + i].bytes;
+    if (c->o.plan(c->o.plan_user, &line)) return CX_FAIL(CX_ECANCELED, "stopped");
+    return CX_OK;
 }
 
-static cx_status copy_one(conversion *c, const char *name)
+static cx_status tell_plan(const conversion *c)
 {
-    char *path = cx__path_join(c->source, name);
-    struct stat info;
-    cx_status st = path ? CX_OK : no_memory();
-    bool file = st == CX_OK && stat(path, &info) == 0 && S_ISREG(info.st_mode);
-    if (file) st = cx__link_check(c->source, path);
-    if (file && st == CX_OK) st = cx__manifest_copy(&c->manifest, c->source, name);
-    cx__free(path);
-    return st;
-}
-
-static cx_status copy_files(conversion *c)
-{
-    struct dirent **list = NULL;
-    cx_status st = CX_OK;
-    int n = scandir(c->source, &list, wanted, alphasort);
-    if (n < 0) return CX_FAIL(CX_EIO, "%s: cannot list this folder", c->source);
-    for (int i = 0; i < n; i++) {
-        if (st == CX_OK) st = copy_one(c, list[i]->d_name);
-        free(list[i]); /* libc's */
-    }
-    free(list);
-    return st;
-}
-
-/* Takes over text. */
-static cx_status put_text(conversion *c, const char *name, char *text, size_t len)
-{
-    cx_status st = cx__manifest_put(&c->manifest, name, text, len);
-    cx__free(text);
-    return st;
-}
-
-static cx_status put_files(conversion *c, const char *base_model)
-{
-    char *text = NULL, name[64];
-    size_t len = 0;
-    for (size_t i = 0; i < c->plan.shards; i++) {
-        cx__shard_file(name, i, c->plan.shards);
-        CX_TRY(cx__manifest_add_shard(&c->manifest, name));
-    }
-    CX_TRY(cx__config_text(c->config, &text, &len));
-    CX_TRY(put_text(c, "config.json", text, len));
-    CX_TRY(cx__shard_index_text(c->plan.outputs, c->plan.output_count, c->plan.shard_of,
-                                c->plan.shards, c->plan.parameters, &text, &len));
-    CX_TRY(put_text(c, "model.safetensors.index.json", text, len));
-    CX_TRY(cx__card_text(c->source, base_model, &text, &len));
-    CX_TRY(put_text(c, "README.md", text, len));
-    return copy_files(c);
-}
-
-/* Now, or SOURCE_DATE_EPOCH for builds that must repeat, as 2026-11-23T20:15:00Z. */
-static void time_text(char *out, size_t len)
-{
-    const char *fixed = getenv("SOURCE_DATE_EPOCH");
-    time_t now = fixed ? (time_t)strtoll(fixed, NULL, 10) : time(NULL);
-    struct tm tm;
-    if (!gmtime_r(&now, &tm) || !strftime(out, len, "%Y-%m-%dT%H:%M:%SZ", &tm)) *out = '\0';
-}
-
-/* The source's name: of the hub, else the last part of its path. */
-static json_t *head_json(const conversion *c, const char *base_model)
-{
-    char when[32];
-    size_t len = strlen(c->source);
-    while (len > 1 && c->source[len - 1] == '/') len--;
-    const char *name = c->source + len;
-    while (name > c->source && name[-1] != '/') name--;
-    time_text(when, sizeof when);
-    json_t *source = base_model ? json_string(base_model)
-                                : json_stringn(name, (size_t)(c->source + len - name));
-    json_t *head = json_pack("{s:s, s:o, s:s, s:s}", "cortex", CX_VERSION, "source",
-                             source ? source : json_null(), "time", when, "recipe",
-                             cx_recipe_name(c->o.recipe));
-    if (!head || !c->plan.bits) return head;
-    json_object_set_new(head, "bits", json_integer(c->plan.bits));
-    json_object_set_new(head, "group_size", json_integer(c->plan.group));
-    json_object_set_new(head, "rule", json_string(c->o.cpu_rule ? "cpu" : "gpu"));
-    return head;
+    for (size_t i = 0; i < c->plan.entries.count && c->o.plan; i++)
+        CX_TRY(tell_line(c, &c->plan.entries.list[i]));
+    return CX_OK;
 }
 
 /* ---- the whole ---- */
@@ -241,64 +172,107 @@ static cx_status check_not_source(const char *source, const char *target)
     return CX_FAIL(CX_EARG, "%s: is the source itself; expected another folder", target);
 }
 
-static cx_status build(conversion *c)
+/* A target that is there: *same, if it was made by the same request. */
+static cx_status look_at_target(conversion *c, const char *target, cx_convert_result *r)
 {
-    char *base_model = hub_name(c->source);
-    cx__job_options jo = { c->o.cpu_rule, c->pool, c->o.progress, c->o.user };
-    cx_status st = cx__manifest_new(c->stage.path, &c->manifest);
-    if (st == CX_OK) st = cx__job_run(&c->plan, c->tensors, c->stage.path, &jo, c->hashes);
-    if (st == CX_OK) st = put_files(c, base_model);
-    if (st == CX_OK)
-        st = cx__manifest_finish(&c->manifest, &c->plan, c->hashes, head_json(c, base_model));
-    if (st == CX_OK) st = cx__stage_commit(&c->stage);
-    cx__free(base_model);
+    json_t *made = NULL;
+    if (c->o.force || !cx__path_is_dir(target)) return CX_OK;
+    CX_TRY(cx__manifest_load(target, &made));
+    cx_status st = made ? cx__request_compare(target, made, c->request) : CX_OK;
+    r->cached = made && st == CX_OK;
+    r->bytes_out = (uint64_t)json_integer_value(json_object_get(made, "bytes"));
+    r->parameters = (uint64_t)json_integer_value(json_object_get(made, "parameters"));
+    r->bits_per_weight = json_number_value(json_object_get(made, "bits_per_weight"));
+    json_decref(made);
     return st;
 }
 
-static cx_status convert(conversion *c, const char *target)
+static cx_status build(conversion *c)
 {
-    int threads = c->o.threads;
-    if (!cx__path_is_dir(c->source)) return CX_FAIL(CX_ENOTFOUND, "%s: no such folder", c->source);
-    CX_TRY(check_options(&c->o));
-    CX_TRY(check_not_source(c->source, target));
-    CX_TRY(cx__config_load(c->source, &c->config));
-    CX_TRY(cx_tensors_open(c->source, &c->tensors));
-    CX_TRY(make_plan(c));
+    json_t *config = cx__source_config(c->source);
+    const char *method = cx__source_quantization(c->source);
+    char *hub = c->o.name ? cx__strdup(c->o.name) : cx__hub_name(c->path);
+    cx__job_options jo = { c->o.cpu_rule, c->pool, c->o.progress, c->o.user };
+    cx_status st = cx__config_quantize(config, &c->plan.table);
+    if (st == CX_OK && c->o.chip) st = cx__chip_set(config, c->o.chip);
+    if (st == CX_OK) st = cx__manifest_new(c->stage.path, &c->manifest);
+    if (st == CX_OK) st = cx__job_run(&c->plan, c->source, c->stage.path, &jo, c->hashes);
+    if (st == CX_OK) st = cx__files_put(c->source, &c->plan, hub, &c->manifest);
+    if (st == CX_OK)
+        st = cx__manifest_finish(&c->manifest, &c->plan, c->hashes,
+                                 cx__request_head(c->request, method, &c->plan));
+    if (st == CX_OK) st = cx__stage_commit(&c->stage);
+    cx__free(hub);
+    return st;
+}
+
+static cx_status write_target(conversion *c, const char *target)
+{
+    int threads = c->o.threads ? c->o.threads : cx__cpu_count();
     if (!(c->hashes = cx__calloc(c->plan.output_count, sizeof *c->hashes))) return no_memory();
-    if (!threads) threads = cx__cpu_count();
     CX_TRY(cx__pool_new(threads < THREADS_MAX ? threads : THREADS_MAX, &c->pool));
     CX_TRY(cx__stage_begin(target, c->o.force, &c->stage));
     return build(c);
 }
 
-static void fill_result(const conversion *c, double seconds, cx_convert_result *r)
+static cx_status convert(conversion *c, const char *target, cx_convert_result *r)
+{
+    CX_TRY(check_options(&c->o));
+    if (!cx__path_exists(c->path))
+        return CX_FAIL(CX_ENOTFOUND, "%s: no such file or folder", c->path);
+    if (c->o.rules) CX_TRY(cx__rules_open(c->o.rules, &c->rules));
+    CX_TRY(cx__request_make(c->path, &c->o, c->rules, &c->request));
+    if (!c->o.dry_run) {
+        CX_TRY(check_not_source(c->path, target));
+        CX_TRY(look_at_target(c, target, r));
+        if (r->cached) return c->o.chip ? cx_convert_chip(target, c->o.chip) : CX_OK;
+    }
+    CX_TRY(cx__source_open(c->path, &c->source));
+    CX_TRY(make_plan(c));
+    CX_TRY(check_packed(c));
+    CX_TRY(tell_plan(c));
+    return c->o.dry_run ? CX_OK : write_target(c, target);
+}
+
+static void fill_result(const conversion *c, cx_convert_result *r)
 {
     const cx__layout *p = &c->plan;
     double parameters = p->parameters ? (double)p->parameters : 1;
-    *r = (cx_convert_result){ .bytes_in = p->bytes_in,
-                              .bytes_out = p->bytes_out,
-                              .parameters = p->parameters,
-                              .bits_per_weight = (double)p->bytes_out * 8 / parameters,
-                              .seconds = seconds,
-                              .tensors = p->entry_count,
-                              .quantized = p->packed,
-                              .shards = p->shards };
+    if (r->cached) return;
+    r->bytes_in = p->entries.bytes_in;
+    r->bytes_out = p->bytes_out;
+    r->parameters = p->parameters;
+    r->bits_per_weight = (double)p->bytes_out * 8 / parameters;
+    r->tensors = p->entries.count;
+    r->quantized = p->table.packed;
+    r->shards = p->shards;
 }
 
 cx_status cx_convert(const char *source, const char *target, const cx_convert_options *options,
                      cx_convert_result *result)
 {
-    conversion c = { .source = source, .stage = { .lock = -1 } };
+    conversion c = { .path = source, .stage = { .lock = -1 } };
+    cx_convert_result r = { 0 };
+    char *found = NULL;
     double began = cx__now();
+    cx_status st = CX_OK;
     if (options) c.o = *options;
-    cx_status st = convert(&c, target);
-    if (st == CX_OK && result) fill_result(&c, cx__now() - began, result);
+    if (!target) st = cx_convert_target(c.o.name ? c.o.name : source, &c.o, &found);
+    if (st == CX_OK) st = convert(&c, target ? target : found, &r);
+    if (st == CX_OK && result) {
+        fill_result(&c, &r);
+        r.seconds = cx__now() - began;
+        snprintf(r.path, sizeof r.path, "%s", target ? target : found);
+        *result = r;
+    }
     cx__stage_end(&c.stage);
     cx__manifest_free(&c.manifest);
     cx__pool_free(c.pool);
     cx__free(c.hashes);
     cx__layout_free(&c.plan);
-    cx_tensors_close(c.tensors);
-    json_decref(c.config);
+    cx__source_close(c.source);
+    cx__rules_free(c.rules);
+    json_decref(c.request);
+    cx__free(found);
     return st;
 }

@@ -1,4 +1,4 @@
-/* Read, turn, cast, pack, write: each thread takes the next piece of the plan, so that reading,
+/* Read, cast, pack, write: each thread takes the next piece of the plan, so that reading,
  * computing and writing overlap, in memory that depends on the number of threads only. Tested by
  * tests/unit/test_convert.c and, against mlx_lm.convert, tests/oracle/oracle_convert.py. */
 #include "convert/hash.h"
@@ -8,15 +8,17 @@
 
 /* What a thread works in. Sizes: CX__PIECE elements. */
 typedef struct scratch {
-    uint8_t *turned; /* transposed, in the dtype of the source */
-    float *wide;     /* f32 between two 16-bit dtypes */
-    uint8_t *cast;   /* in the dtype of the result */
+    cx__gather gather;
+    float *wide;   /* f32 between two dtypes */
+    uint8_t *cast; /* in the dtype of the result */
     uint8_t *q, *scales, *biases;
+    uint8_t *raw_scales, *raw_biases; /* of codes that are kept, in the source's dtype */
 } scratch;
+
+enum { GROUP_MIN = 16 }; /* of all modes */
 
 typedef struct job {
     const cx__layout *plan;
-    const cx_tensors *src;
     const cx__kernels *k;
     bool cpu_rule;
     cx_tensor_writer **writers; /* [shards] */
@@ -31,141 +33,158 @@ static cx_status no_memory(void)
 
 /* ---- one piece ---- */
 
-/* Rows [begin / cols, ...) of the transpose of t to dst; n is whole rows. In tiles, so that each
- * cache line of the source is read once per tile of rows. */
-static void turn(const cx__entry *e, size_t begin, size_t n, uint8_t *dst)
-{
-    enum { TILE = 32 };
-    const size_t size = cx_dtype_size(e->src->dtype), row0 = begin / e->cols, rows = n / e->cols;
-    const uint8_t *src = e->src->data;
-    for (size_t r = 0; r < rows; r += TILE) {
-        size_t r_end = r + TILE < rows ? r + TILE : rows;
-        for (size_t c = 0; c < e->cols; c++) {
-            const uint8_t *from = src + (c * e->rows + row0 + r) * size;
-            for (size_t i = r; i < r_end; i++, from += size)
-                memcpy(dst + (i * e->cols + c) * size, from, size);
-        }
-    }
-}
-
 static void widen(const cx__kernels *k, const void *from, cx_dtype dtype, size_t n, float *to)
 {
     const cx_tensor view = { .dtype = dtype, .ndim = 1, .shape = { (int64_t)n }, .data = from };
     switch (dtype) {
     case CX_F16: k->f16_to_f32(to, from, n); return;
     case CX_BF16: k->bf16_to_f32(to, from, n); return;
-    case CX_F32: memcpy(to, from, n * sizeof *to); return;
+    case CX_F32: memmove(to, from, n * sizeof *to); return;
     default:
         for (size_t i = 0; i < n; i++) to[i] = cx__tensor_f32(&view, i); /* F64 */
     }
 }
 
-/* n elements from dtype `from_type` to `to_type`, by way of f32, rounded once: MLX's astype. */
-static const void *cast(const job *j, scratch *s, const void *from, cx_dtype from_type,
-                        cx_dtype to_type, size_t n)
+/* f32 to a type of 16 bits, or as it is. */
+static const void *narrow(const cx__kernels *k, const float *from, cx_dtype dtype, size_t n,
+                          uint8_t *to)
 {
-    if (from_type == to_type) return from;
-    widen(j->k, from, from_type, n, s->wide);
-    if (to_type == CX_F32) return s->wide;
-    if (to_type == CX_F16) j->k->f32_to_f16(s->cast, s->wide, n);
-    else j->k->f32_to_bf16(s->cast, s->wide, n);
-    return s->cast;
+    if (dtype == CX_F32) return from;
+    if (dtype == CX_F16) k->f32_to_f16(to, from, n);
+    else k->f32_to_bf16(to, from, n);
+    return to;
 }
 
-/* Writes len bytes of an output of the entry: its piece `index`, all pieces but the last being as
- * long as that of `full` bytes. */
-static cx_status put(const job *j, const cx__entry *e, size_t which, size_t index, size_t full,
-                     const void *data, size_t len)
+/* n elements in the result's dtype, by way of f32, rounded once: MLX's astype. What is added is
+ * rounded to the source's dtype before, as mlx-lm does it. */
+static const void *cast(const job *j, scratch *s, const cx__entry *e, const void *from, size_t n)
 {
-    size_t out = e->output + which;
+    cx_dtype now = e->from;
+    if (e->add != 0) {
+        now = e->from == CX_F64 ? CX_F32 : e->from;
+        widen(j->k, from, e->from, n, s->wide);
+        for (size_t i = 0; i < n; i++) s->wide[i] += e->add;
+        from = narrow(j->k, s->wide, now, n, s->cast);
+    }
+    if (now == e->dtype) return from;
+    widen(j->k, from, now, n, s->wide);
+    return narrow(j->k, s->wide, e->dtype, n, s->cast);
+}
+
+/* Writes len bytes of an output of the entry, as its piece `index`. */
+static cx_status put(const job *j, const cx__entry *e, size_t which, size_t index, const void *data,
+                     size_t len)
+{
+    size_t out = e->output + which, full = cx__layout_bytes(j->plan, e, which, e->step);
     j->hashes[(e->first + index) * 3 + which] = cx__hash(data, len);
     return cx_tensor_writer_write(j->writers[j->plan->shard_of[out]], j->plan->index_of[out],
                                   (uint64_t)index * full, data, len);
 }
 
-/* Bytes of `n` elements in output `which` of the entry. */
-static size_t bytes_of(const cx__entry *e, size_t which, size_t n)
-{
-    if (!e->bits) return n * cx_dtype_size(e->dtype);
-    return which == 0 ? n / 8 * (size_t)e->bits : n / (size_t)e->group * cx_dtype_size(e->dtype);
-}
-
 /* The only place that chooses scales and biases: n elements, whole groups. */
-static cx_status pack(const job *j, const cx__entry *e, const scratch *s, const void *w, size_t n)
+static cx_status pack(const job *j, const cx__entry *e, const cx__packing *how, const scratch *s,
+                      const void *w, size_t n)
 {
-    const cx_quant_spec spec = { .bits = e->bits, .group = e->group, .cpu_rule = j->cpu_rule };
+    const cx_quant_spec spec = {
+        .mode = how->mode, .bits = how->bits, .group = how->group, .cpu_rule = j->cpu_rule
+    };
     const cx_tensor view = { .name = e->name,
                              .dtype = e->dtype,
                              .ndim = 2,
                              .shape = { 1, (int64_t)n },
                              .data = w,
                              .bytes = n * cx_dtype_size(e->dtype) };
-    return cx_quantize(&view, &spec, s->q, s->scales, s->biases);
+    return cx_quantize(&view, &spec, s->q, s->scales, how->mode->has_bias ? s->biases : NULL);
+}
+
+/* The source's own codes; its scales in the dtype of the result. */
+static void take_codes(const job *j, const cx__entry *e, const cx__packing *how, scratch *s,
+                       size_t begin, size_t n)
+{
+    const cx__packed *p = e->parts[0]->s.packed;
+    size_t groups = e->cols / (size_t)how->group, count = n / (size_t)how->group;
+    bool biased = how->mode->has_bias, same = p->scale_dtype == e->dtype || !biased;
+    uint8_t *scales = same ? s->scales : s->raw_scales, *biases = same ? s->biases : s->raw_biases;
+    cx__entry_codes(e, begin / e->cols, n / e->cols, s->q, scales, biased ? biases : NULL,
+                    e->cols / 8 * (size_t)how->bits, groups * cx_dtype_size(p->scale_dtype));
+    if (same) return;
+    widen(j->k, scales, p->scale_dtype, count, s->wide);
+    memmove(s->scales, narrow(j->k, s->wide, e->dtype, count, s->cast),
+            count * cx_dtype_size(e->dtype));
+    widen(j->k, biases, p->scale_dtype, count, s->wide);
+    memmove(s->biases, narrow(j->k, s->wide, e->dtype, count, s->cast),
+            count * cx_dtype_size(e->dtype));
 }
 
 static const cx__entry *entry_of(const cx__layout *p, size_t piece)
 {
-    size_t lo = 0, hi = p->entry_count; /* the last entry whose first piece is <= piece */
+    const cx__entry *list = p->entries.list;
+    size_t lo = 0, hi = p->entries.count; /* the last entry whose first piece is <= piece */
     while (hi - lo > 1) {
         size_t mid = lo + (hi - lo) / 2;
-        if (p->entries[mid].first <= piece) lo = mid;
+        if (list[mid].first <= piece) lo = mid;
         else hi = mid;
     }
-    return &p->entries[lo];
+    return &list[lo];
 }
 
 static cx_status run_piece(void *arg, size_t piece, int thread, uint64_t *done)
 {
     const job *j = arg;
     const cx__entry *e = entry_of(j->plan, piece);
+    const cx__module *m = cx__layout_module(j->plan, e);
     scratch *s = &j->scratch[thread];
-    size_t index = piece - e->first, begin = index * e->step, count = e->rows * e->cols;
+    size_t index = piece - e->first, begin = index * e->step;
+    size_t count = e->part_elements * e->part_count;
     size_t n = count - begin < e->step ? count - begin : e->step;
-    const uint8_t *from = (const uint8_t *)e->src->data + begin * cx_dtype_size(e->src->dtype);
-    if (index == 0) cx_tensors_prefetch(j->src, e->src);
-    if (e->transpose) {
-        turn(e, begin, n, s->turned);
-        from = s->turned;
+    cx__entry_prefetch(e, begin, n);
+    *done = n * cx_dtype_size(e->from);
+    if (m && m->kept) {
+        take_codes(j, e, &m->how, s, begin, n);
+    } else {
+        const void *w = cast(j, s, e, cx__entry_read(e, begin, n, &s->gather), n);
+        if (!m) return put(j, e, 0, index, w, cx__layout_bytes(j->plan, e, 0, n));
+        CX_TRY(pack(j, e, &m->how, s, w, n));
     }
-    const void *w = cast(j, s, from, e->src->dtype, e->dtype, n);
-    *done = n * cx_dtype_size(e->src->dtype);
-    if (!e->bits) return put(j, e, 0, index, bytes_of(e, 0, e->step), w, bytes_of(e, 0, n));
-    CX_TRY(pack(j, e, s, w, n));
-    CX_TRY(put(j, e, 0, index, bytes_of(e, 0, e->step), s->q, bytes_of(e, 0, n)));
-    CX_TRY(put(j, e, 1, index, bytes_of(e, 1, e->step), s->scales, bytes_of(e, 1, n)));
-    return put(j, e, 2, index, bytes_of(e, 2, e->step), s->biases, bytes_of(e, 2, n));
+    const void *const parts[] = { s->q, s->scales, s->biases };
+    for (size_t which = 0; which < cx__layout_outputs(j->plan, e); which++)
+        CX_TRY(put(j, e, which, index, parts[which], cx__layout_bytes(j->plan, e, which, n)));
+    return CX_OK;
 }
 
 /* ---- the whole ---- */
 
-static bool scratch_new(const cx__layout *p, scratch *s)
+static cx_status scratch_new(const cx__layout *p, scratch *s)
 {
-    size_t turned = 0, cast_size = 0, wide = 0, q = 0, groups = 0;
-    for (size_t i = 0; i < p->entry_count; i++) {
-        const cx__entry *e = &p->entries[i];
-        size_t from = cx_dtype_size(e->src->dtype);
-        if (e->transpose && turned < from) turned = from;
-        if (e->src->dtype != e->dtype) wide = sizeof(float);
-        if (e->src->dtype != e->dtype && e->dtype != CX_F32) cast_size = 2;
-        if (e->bits) q = 1;
-        if (e->bits) groups = sizeof(float);
+    bool wide = false, packed = p->table.packed > 0, raw = p->table.kept > 0;
+    for (size_t i = 0; i < p->entries.count; i++) {
+        const cx__entry *e = &p->entries.list[i];
+        wide = wide || e->from != e->dtype || e->add != 0;
     }
-    if (turned && !(s->turned = cx__alloc_array(CX__PIECE, turned))) return false;
-    if (wide && !(s->wide = cx__alloc_array(CX__PIECE, wide))) return false;
-    if (cast_size && !(s->cast = cx__alloc_array(CX__PIECE, cast_size))) return false;
-    if (q && !(s->q = cx__alloc(CX__PIECE))) return false;
-    if (groups && !(s->scales = cx__alloc_array(CX__PIECE / 32, groups))) return false;
-    return !groups || (s->biases = cx__alloc_array(CX__PIECE / 32, groups));
+    wide = wide || raw;
+    CX_TRY(cx__gather_new(&p->entries, &s->gather));
+    if (wide) s->wide = cx__alloc_array(CX__PIECE, sizeof(float));
+    if (wide) s->cast = cx__alloc_array(CX__PIECE, 2);
+    if (packed) s->q = cx__alloc(CX__PIECE);
+    if (packed) s->scales = cx__alloc_array(CX__PIECE / GROUP_MIN, sizeof(float));
+    if (packed) s->biases = cx__alloc_array(CX__PIECE / GROUP_MIN, sizeof(float));
+    if (raw) s->raw_scales = cx__alloc_array(CX__PIECE / GROUP_MIN, sizeof(float));
+    if (raw) s->raw_biases = cx__alloc_array(CX__PIECE / GROUP_MIN, sizeof(float));
+    bool good = (!wide || (s->wide && s->cast)) && (!packed || (s->q && s->scales && s->biases)) &&
+                (!raw || (s->raw_scales && s->raw_biases));
+    return good ? CX_OK : no_memory();
 }
 
 static void scratch_free(scratch *s)
 {
-    cx__free(s->turned);
+    cx__gather_free(&s->gather);
     cx__free(s->wide);
     cx__free(s->cast);
     cx__free(s->q);
     cx__free(s->scales);
     cx__free(s->biases);
+    cx__free(s->raw_scales);
+    cx__free(s->raw_biases);
 }
 
 /* The outputs of a shard are consecutive. */
@@ -206,13 +225,13 @@ static cx_status finish_writers(job *j, const cx__job_options *o)
 static void fill_hashes(const job *j, cx__tensor_hash *hashes)
 {
     const cx__layout *p = j->plan;
-    for (size_t i = 0; i < p->entry_count; i++) {
-        const cx__entry *e = &p->entries[i];
-        size_t pieces = (i + 1 < p->entry_count ? e[1].first : p->pieces) - e->first;
-        for (size_t which = 0; which < (e->bits ? 3 : 1); which++)
+    for (size_t i = 0; i < p->entries.count; i++) {
+        const cx__entry *e = &p->entries.list[i];
+        size_t pieces = (i + 1 < p->entries.count ? e[1].first : p->pieces) - e->first;
+        for (size_t which = 0; which < cx__layout_outputs(p, e); which++)
             hashes[e->output + which] = (cx__tensor_hash){
                 cx__hash_of_pieces(j->hashes + e->first * 3 + which, pieces, 3),
-                bytes_of(e, which, e->step)
+                cx__layout_bytes(p, e, which, e->step)
             };
     }
 }
@@ -223,21 +242,20 @@ static cx_status prepare(job *j, const char *dir, int threads)
     j->scratch = cx__calloc((size_t)threads, sizeof *j->scratch);
     j->hashes = cx__calloc(j->plan->pieces ? j->plan->pieces : 1, 3 * sizeof *j->hashes);
     if (!j->writers || !j->scratch || !j->hashes) return no_memory();
-    for (int t = 0; t < threads; t++)
-        if (!scratch_new(j->plan, &j->scratch[t])) return no_memory();
+    for (int t = 0; t < threads; t++) CX_TRY(scratch_new(j->plan, &j->scratch[t]));
     return open_writers(j, dir);
 }
 
-cx_status cx__job_run(const cx__layout *plan, const cx_tensors *src, const char *dir,
+cx_status cx__job_run(const cx__layout *plan, const cx__source *src, const char *dir,
                       const cx__job_options *o, cx__tensor_hash *hashes)
 {
-    job j = { .plan = plan, .src = src, .k = cx__kernels_get(), .cpu_rule = o->cpu_rule };
+    job j = { .plan = plan, .k = cx__kernels_get(), .cpu_rule = o->cpu_rule };
     int threads = cx__pool_threads(o->pool);
     cx_status st = prepare(&j, dir, threads);
     if (st == CX_OK)
         st = cx__pieces_run(o->pool, plan->pieces, run_piece, &j, o->progress, o->user, "convert",
-                            plan->bytes_in);
-    if (st == CX_OK) st = cx_tensors_check(src);
+                            plan->bytes_read);
+    if (st == CX_OK) st = cx__source_check(src);
     if (st == CX_OK) st = finish_writers(&j, o);
     if (st == CX_OK) fill_hashes(&j, hashes);
     for (size_t shard = 0; j.writers && shard < plan->shards; shard++)

@@ -19,7 +19,7 @@ typedef struct cx__job_options {
 
 /* Writes the shards of the plan into folder `dir`, synced. hashes[plan->output_count] is filled.
  * On failure nothing of use is left in dir. Errors: CX_EIO, CX_ENOMEM, CX_ECANCELED. */
-cx_status cx__job_run(const cx__layout *plan, const cx_tensors *src, const char *dir,
+cx_status cx__job_run(const cx__layout *plan, const cx__source *src, const char *dir,
                       const cx__job_options *options, cx__tensor_hash *hashes);
 
 /* Calls fn(arg, piece, thread) for each of `pieces` pieces on all threads of the pool until one

@@ -140,22 +140,29 @@ static void seal(char *text, size_t len)
     if (at) memcpy(at + strlen(checksum_key), hash, 16);
 }
 
+cx_status cx__manifest_write(const char *dir, json_t *all)
+{
+    cx__buf b = { .max = MANIFEST_MAX };
+    int bad = json_object_set_new(all, "checksum", json_string(zeros)) ||
+              !cx__json_dump(&b, all, 2, false) || !cx__buf_putc(&b, '\n');
+    cx_status st = bad ? no_memory() : CX_OK;
+    if (st == CX_OK) {
+        seal(b.data, b.len);
+        st = write_file(dir, CX__MANIFEST_FILE, b.data, b.len);
+    }
+    cx__buf_free(&b);
+    return st;
+}
+
 cx_status cx__manifest_finish(cx__manifest *m, const cx__layout *plan,
                               const cx__tensor_hash *hashes, json_t *head)
 {
-    cx__buf b = { .max = MANIFEST_MAX };
     json_t *all = json_pack("{s:s}", "checksum", zeros);
     int bad = !all || !head || json_object_update(all, head);
     bad = bad || json_object_set_new(all, "hash", json_string("xxh3-64")) ||
           json_object_set(all, "files", m->files) ||
-          json_object_set_new(all, "tensors", tensors_json(plan, hashes)) ||
-          !cx__json_dump(&b, all, 2, false) || !cx__buf_putc(&b, '\n');
-    cx_status st = bad ? no_memory() : CX_OK;
-    if (st == CX_OK) {
-        seal(b.data, b.len);
-        st = write_file(m->dir, CX__MANIFEST_FILE, b.data, b.len);
-    }
-    cx__buf_free(&b);
+          json_object_set_new(all, "tensors", tensors_json(plan, hashes));
+    cx_status st = bad ? no_memory() : cx__manifest_write(m->dir, all);
     json_decref(all);
     json_decref(head);
     return st;

@@ -24,6 +24,9 @@ cx_status cx__manifest_add_shard(cx__manifest *m, const char *name);
 cx_status cx__manifest_finish(cx__manifest *m, const cx__layout *plan,
                               const cx__tensor_hash *hashes, json_t *head);
 
+/* Writes conversion.json of a folder from what it shall say; sets its checksum. */
+cx_status cx__manifest_write(const char *dir, json_t *all);
+
 /* Length of a safetensors file's header with the 8 bytes before it. */
 cx_status cx__header_length(const char *path, size_t *out);
 /* conversion.json of a folder, its own checksum verified. *out NULL if there is none. */

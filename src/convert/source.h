@@ -52,6 +52,7 @@ typedef struct cx__origins {
 /* Zeroed memory that lives as long as the source; NULL without memory. */
 void *cx__origins_alloc(cx__origins *o, size_t size);
 char *cx__origins_format(cx__origins *o, const char *fmt, ...) CX_PRINTF(2, 3);
+void cx__origins_free(cx__origins *o); /* accepts a zeroed struct */
 
 /* Merges the tensors that together are one quantized weight (X.qweight, X.qzeros, X.scales; X.weight
  * and X.weight_scale_inv; X_blocks and X_scales; X.weight, X.scales, X.biases of MLX; ...) into one

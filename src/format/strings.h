@@ -13,9 +13,5 @@ typedef struct strings {
 bool cx__strings_init(strings *s, size_t len);
 /* The scanner's current string, NUL-terminated. */
 const char *cx__strings_put(strings *s, const cx__json_scan *scan);
-/* Room for one more element of `size` bytes in *array of *cap, which holds `count`. */
-bool cx__grow(void *array, size_t *cap, size_t count, size_t size);
-/* qsort, but linear in what is sorted already (files that MLX or we wrote). */
-void cx__sort(void *base, size_t count, size_t size, int (*compare)(const void *, const void *));
 
 #endif

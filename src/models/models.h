@@ -21,16 +21,20 @@ typedef struct cx__rename {
 enum {
     CX__KEEP = 0,
     CX__DROP = 1 << 0,
-    CX__DROP_IF_TIED = 1 << 1,     /* drops where tie_word_embeddings is true, else not a match */
-    CX__TRANSPOSE = 1 << 2,        /* swaps the last two axes */
-    CX__CONV = 1 << 3,             /* the same unless the last axis is 1 long: HF's conv1d layout */
-    CX__FIRST_HALF = 1 << 4,       /* of the second last axis (of the only one of a vector) */
-    CX__SECOND_HALF = 1 << 5,      /* likewise */
-    CX__EVEN = 1 << 6,             /* every second of the second last axis, from 0 */
-    CX__ODD = 1 << 7,              /* likewise, from 1 */
-    CX__LAST_AXIS = 1 << 8,        /* the four above take the last axis instead */
-    CX__PLUS_ONE = 1 << 9,         /* adds 1 to a vector (norms that MLX stores as 1 + w) */
-    CX__PLUS_ONE_HF = 1 << 10,     /* the same, where the checkpoint has HF's layout, see below */
+    CX__DROP_IF_TIED = 1 << 1, /* drops where tie_word_embeddings is true, else not a match */
+    CX__TRANSPOSE = 1 << 2,    /* swaps the last two axes */
+    CX__CONV = 1 << 3,         /* the same unless the last axis is 1 long: HF's conv1d layout */
+    CX__FIRST_HALF = 1 << 4,   /* of the second last axis (of the only one of a vector) */
+    CX__SECOND_HALF = 1 << 5,  /* likewise */
+    CX__EVEN = 1 << 6,         /* every second of the second last axis, from 0 */
+    CX__ODD = 1 << 7,          /* likewise, from 1 */
+    CX__LAST_AXIS = 1 << 8,    /* the four above take the last axis instead */
+    CX__JOIN = 1 << 9,         /* the first of three tensors that become one, one behind the
+                                      other along the first axis */
+    CX__JOIN_2ND = 1 << 9 | 1 << 29,
+    CX__JOIN_3RD = 1 << 9 | 1 << 30,
+    CX__PLUS_ONE_HF = 1 << 10,     /* adds 1 to a vector (norms that MLX stores as 1 + w), where the
+                                      checkpoint has HF's layout, see CX__HF */
     CX__ON = 1 << 11,              /* no result: the rules behind this one see the new name */
     CX__DROP_EXTRA = 1 << 12,      /* drops where the number behind "layers." is `layers` or more,
                                       else not a match: layers that predict further tokens */
@@ -94,7 +98,7 @@ bool cx__arch_keeps_dtype(const cx__arch *arch, const char *name);
 typedef struct cx__renamed {
     char name[256]; /* MLX's */
     unsigned how;
-    long expert; /* what '#' stood for, -1 without */
+    long expert; /* what '#' stood for, or the place of CX__JOIN; -1 without */
     size_t part; /* of CX__PER_EXPERT: which */
     bool more;   /* there is a result number nth + 1 */
 } cx__renamed;

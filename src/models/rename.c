@@ -149,6 +149,10 @@ cx_status cx__rename_apply(const cx__rename *rules, const char *name, size_t nth
     if (!done) return too_long(name, sizeof out->name);
     if (!rule || !rule->to) memcpy(out->name, seen, strlen(seen) + 1);
     out->expert = rule ? c.number : -1;
+    if (out->how & CX__JOIN)
+        out->expert = (out->how & CX__JOIN_2ND) == CX__JOIN_2ND   ? 1
+                      : (out->how & CX__JOIN_3RD) == CX__JOIN_3RD ? 2
+                                                                  : 0;
     if (out->how & DROPS) out->how = CX__DROP;
     else if (rule)
         out->more = nth + 1 < results(rule, facts) ||

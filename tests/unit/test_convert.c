@@ -172,8 +172,14 @@ TEST(convert, needs_force_for_an_existing_target)
 {
     const char *dir = unit_dir(), *src = case_llama(dir, "src"), *out = case_path(dir, "out");
     cx_convert_options o = { .recipe = CX_RECIPE_QUALITY_8BIT, .force = true };
-    CHECK_OK(cx_convert(src, out, NULL, NULL));
-    CHECK_INT(cx_convert(src, out, NULL, NULL), CX_EEXIST);
+    cx_convert_options eight = { .recipe = CX_RECIPE_QUALITY_8BIT };
+    cx_convert_result r;
+    CHECK_OK(cx_convert(src, out, NULL, &r));
+    CHECK(!r.cached);
+    CHECK_OK(cx_convert(src, out, NULL, &r)); /* the same again: answered at once */
+    CHECK(r.cached);
+    CHECK_INT(cx_convert(src, out, &eight, NULL), CX_EEXIST);
+    CHECK_HAS(cx_error(), "made with another bits (4, asked for is 8)");
     CHECK_OK(cx_convert(src, out, &o, NULL));
     char *config = case_get(out, "config.json", NULL);
     CHECK_HAS(config, "\"bits\": 8");
@@ -242,7 +248,7 @@ TEST(convert, rejects_options_out_of_range)
         const char *says;
     } bad[] = { { { .bits = 7 }, "bits 7" },
                 { { .group_size = 16 }, "group size 16" },
-                { { .recipe = CX_RECIPES }, "recipe 4" },
+                { { .recipe = CX_RECIPES }, "recipe 10" },
                 { { .dtype_set = true, .dtype = CX_I8 }, "dtype I8" },
                 { { .threads = -1 }, "threads -1" } };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {

@@ -109,6 +109,6 @@ TEST(convert_files, recipes_have_three_names)
     CHECK_OK(cx_recipe_parse("4bit", &r));
     CHECK_INT(r, CX_RECIPE_SPEED_4BIT);
     CHECK_INT(cx_recipe_parse("fast", &r), CX_EARG);
-    CHECK_HAS(cx_error(), "recipe 'fast': expected speed");
+    CHECK_HAS(cx_error(), "recipe 'fast': expected one of auto, speed");
     CHECK_STR(cx_recipe_name(CX_RECIPE_NONE), "none");
 }
