@@ -22,6 +22,7 @@ typedef struct conversion {
     cx__stage stage;
     cx__manifest manifest;
     json_t *request; /* what was asked for, as conversion.json says it */
+    char state[17];  /* of the source's files before they were opened */
 } conversion;
 
 static cx_status no_memory(void)
@@ -187,6 +188,16 @@ static cx_status look_at_target(conversion *c, const char *target, cx_convert_re
     return st;
 }
 
+/* Weights are read where they lie, over minutes: who wrote to them meanwhile is found out here. */
+static cx_status check_unchanged(const conversion *c)
+{
+    char now[17];
+    cx__source_state(c->path, now);
+    if (!strcmp(now, c->state)) return CX_OK;
+    return CX_FAIL(CX_EIO, "%s: files were changed, added or removed while they were read",
+                   c->path);
+}
+
 static cx_status build(conversion *c)
 {
     json_t *config = cx__source_config(c->source);
@@ -201,6 +212,7 @@ static cx_status build(conversion *c)
     if (st == CX_OK)
         st = cx__manifest_finish(&c->manifest, &c->plan, c->hashes,
                                  cx__request_head(c->request, method, &c->plan));
+    if (st == CX_OK) st = check_unchanged(c);
     if (st == CX_OK) st = cx__stage_commit(&c->stage);
     cx__free(hub);
     return st;
@@ -227,6 +239,7 @@ static cx_status convert(conversion *c, const char *target, cx_convert_result *r
         CX_TRY(look_at_target(c, target, r));
         if (r->cached) return c->o.chip ? cx_convert_chip(target, c->o.chip) : CX_OK;
     }
+    cx__source_state(c->path, c->state);
     CX_TRY(cx__source_open(c->path, &c->source));
     CX_TRY(make_plan(c));
     CX_TRY(check_packed(c));

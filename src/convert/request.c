@@ -86,8 +86,7 @@ static bool put_folder(cx__buf *b, const char *folder)
     return good;
 }
 
-/* Hash of names, sizes and times of the files; "" if they cannot be listed. */
-static void state_text(const char *path, char out[17])
+void cx__source_state(const char *path, char out[17])
 {
     cx__buf b = { .max = 64 << 20 };
     bool folder = cx__path_is_dir(path),
@@ -121,7 +120,7 @@ static int put_source(json_t *o, const char *path, const cx_convert_options *opt
     if (opt->revision || revision) {
         bad |= put(o, "revision", json_string(opt->revision ? opt->revision : revision));
     } else {
-        state_text(path, state);
+        cx__source_state(path, state);
         bad |= put(o, "source_state", json_string(state));
     }
     cx__free(hub);

@@ -89,11 +89,36 @@ static void close_safetensors(cx__source *s)
     cx_tensors_close(s->files);
 }
 
+/* ---- PyTorch ---- */
+
+static const char *const torch_tails[] = { ".bin", ".pt", ".pth", NULL };
+
+static cx_status open_torch(cx__source *s, const char *path)
+{
+    cx__torch *t;
+    CX_TRY(cx__torch_open(path, &t));
+    s->files = t;
+    CX_TRY(make_list(s, cx__torch_count(t), path));
+    for (size_t i = 0; i < cx__torch_count(t); i++) add_origin(s, cx__torch_at(t, i));
+    return CX_OK;
+}
+
+static cx_status check_torch(const cx__source *s)
+{
+    return cx__torch_check(s->files);
+}
+
+static void close_torch(cx__source *s)
+{
+    cx__torch_close(s->files);
+}
+
 /* ---- which format ---- */
 
 /* The first that fits is taken, so of a folder with several the safest. */
 static const format formats[] = {
     { "safetensors", safetensors_tails, open_safetensors, check_safetensors, close_safetensors },
+    { "PyTorch", torch_tails, open_torch, check_torch, close_torch },
 };
 enum { FORMATS = sizeof formats / sizeof *formats };
 
@@ -129,7 +154,8 @@ static cx_status find_format(const char *path, cx__source *s)
         if (!(s->folder = cx__strdup(path))) return no_memory(path);
         s->format = format_of_folder(path);
         if (s->format) return CX_OK;
-        return CX_FAIL(CX_ENOTFOUND, "%s: holds no weights: expected .safetensors files", path);
+        return CX_FAIL(CX_ENOTFOUND, "%s: holds no weights: expected .safetensors or PyTorch files",
+                       path);
     }
     const char *slash = strrchr(path, '/');
     s->folder = slash ? cx__strndup(path, slash > path ? (size_t)(slash - path) : 1)
@@ -138,7 +164,8 @@ static cx_status find_format(const char *path, cx__source *s)
     for (size_t i = 0; i < FORMATS && !s->format; i++)
         if (is_of(&formats[i], path)) s->format = &formats[i];
     if (s->format) return CX_OK;
-    return CX_FAIL(CX_EARG, "%s: expected a folder, or a file named .safetensors", path);
+    return CX_FAIL(CX_EARG,
+                   "%s: expected a folder, or a file named .safetensors, .bin, .pt or .pth", path);
 }
 
 /* ---- the whole ---- */

@@ -34,6 +34,9 @@ typedef struct cx__shard_index {
 } cx__shard_index;
 cx_status cx__shard_index_parse(const char *text, size_t len, const char *where,
                                 cx__shard_index *out);
+/* The same with shards whose names end with `suffix`. */
+cx_status cx__shard_index_parse_of(const char *text, size_t len, const char *where,
+                                   const char *suffix, cx__shard_index *out);
 void cx__shard_index_free(cx__shard_index *x);
 /* A link in a model folder must not lead to files that the folder's author could not know:
  * CX_EFORMAT unless `path`, a file of folder `dir`, is in it or in the blobs of the same hub
@@ -86,5 +89,28 @@ struct cx__stored {
     const char *packing;         /* "Q4_K", ...: for messages; NULL: plain */
     const char *path;            /* of the file, for messages */
 };
+
+/* ---- PyTorch checkpoints -------------------------------------------------------------------------
+ * What torch.save wrote, as an archive or, before PyTorch 1.6, as a stream. Nothing in it is
+ * executed: a pickle is read as data, and whatever is not a dict of tensors and plain values is
+ * refused by name. Tensors are used where the file is mapped, with any stride and offset; several
+ * may share bytes. t.bytes counts what lies between the first and the last element. */
+typedef struct cx__torch cx__torch;
+/* A file, or a folder: the shards that its pytorch_model.bin.index.json names, without one
+ * pytorch_model-*-of-*.bin, without these pytorch_model.bin, without it the only *.bin, *.pt or
+ * *.pth (what a training run leaves beside it is passed over). In a file the dict of tensors is the
+ * outermost one or its member "state_dict" or "model"; values that are no tensors are left out.
+ * Errors: CX_ENOTFOUND, CX_EIO, CX_EFORMAT, CX_ETYPE (a dtype that is not in cx_dtype),
+ * CX_EUNSUPPORTED, CX_ELIMIT, CX_ENOMEM.
+ * Owner: caller, cx__torch_close. Any number of threads may use it at once. */
+cx_status cx__torch_open(const char *path, cx__torch **out);
+void cx__torch_close(cx__torch *t); /* NULL is fine; all views become invalid */
+size_t cx__torch_count(const cx__torch *t);
+/* In the order of files and of the dict in each. Borrowed. */
+const cx__stored *cx__torch_at(const cx__torch *t, size_t i);
+/* CX_EIO if a file shrank while in use, as cx_tensors_check. */
+cx_status cx__torch_check(const cx__torch *t);
+/* Asks the system to read a tensor ahead. Only advice. */
+void cx__torch_prefetch(const cx__torch *t, const cx__stored *s);
 
 #endif

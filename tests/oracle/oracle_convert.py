@@ -23,6 +23,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
 mx.set_default_device(mx.cpu)
 RECIPES = {"none": None, "speed": 4, "balanced": 5, "quality": 8}
+MIXED = ("mixed_2_6", "mixed_3_4", "mixed_3_6", "mixed_4_6")
 DTYPES = {"f32": mx.float32, "f16": mx.float16, "bf16": mx.bfloat16}
 LONG = {"f32": "float32", "f16": "float16", "bf16": "bfloat16"}
 TOKENS = [1, 5, 99, 7, 64, 3, 200, 11]
@@ -41,8 +42,8 @@ def write_tokenizer(folder):
         "tokenizer_class": "PreTrainedTokenizerFast", "bos_token": "<s>", "eos_token": "</s>"}))
 
 
-def llama(tied, bias, **more):
-    h, inter, vocab, layers, kv = 128, 320, 301, 2, 64  # 320 is no multiple of 128
+def llama(tied, bias, layers=2, **more):
+    h, inter, vocab, kv = 128, 320, 301, 64  # 320 is no multiple of 128
     shapes = {"model.embed_tokens.weight": (vocab, h), "model.norm.weight": (h,)}
     if not tied:
         shapes["lm_head.weight"] = (vocab, h)
@@ -90,6 +91,7 @@ CHECKPOINTS = {
         "rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
         "original_max_position_embeddings": 64}), "f32", "bfloat16", 1),
     "llama-f16-unsaid": (llama(True, False), "f16", None, 2),
+    "llama-deep-bf16": (llama(False, False, layers=17), "bf16", "bfloat16", 1),
     "gpt2-f32": (gpt2(), "f32", None, 1),
     "gpt2-bf16": (gpt2(), "bf16", "bfloat16", 2),
     # Matrices of several pieces, the last one shorter, transposed and not.
@@ -137,15 +139,31 @@ def raw(a):
     return np.array(a).tobytes()
 
 
-def compare_folders(ours, theirs):
+def compare_folders(ours, theirs, mixed=False):
     a, b = load(ours), load(theirs)
     assert a.keys() == b.keys(), f"names differ: {sorted(a.keys() ^ b.keys())[:6]}"
     for n in a:
         assert a[n].shape == b[n].shape and a[n].dtype == b[n].dtype, \
             f"{n}: {a[n].shape} {a[n].dtype}, MLX {b[n].shape} {b[n].dtype}"
         assert raw(a[n]) == raw(b[n]), f"{n}: data differ"
-    for f in ("config.json", "model.safetensors.index.json", "generation_config.json"):
+    files = ["model.safetensors.index.json", "generation_config.json"]
+    if mixed:  # mlx-lm names each module, with a group of null; Cortex those that differ
+        assert packings(ours, a) == packings(theirs, b), "quantization in config.json differs"
+    else:
+        files.append("config.json")
+    for f in files:
         assert (ours / f).read_bytes() == (theirs / f).read_bytes(), f"{f} differs"
+
+
+def packings(folder, tensors):
+    """module: (mode, bits, group) as a reader of config.json understands it."""
+    q = json.loads((folder / "config.json").read_text())["quantization"]
+    result = {}
+    for name in tensors:
+        if name.endswith(".scales"):
+            own = q.get(name[:-7], q)
+            result[name[:-7]] = own.get("mode", "affine"), own["bits"], own.get("group_size") or 64
+    return result
 
 
 def cortex(*args):
@@ -178,7 +196,7 @@ def compare_logits(folder, work):
 
 
 def convert_both(source, work, recipe, dtype, group):
-    bits = RECIPES[recipe]
+    bits, mixed = RECIPES.get(recipe), recipe in MIXED
     theirs, ours = work / "theirs", work / "ours"
     for d in (theirs, ours):
         shutil.rmtree(d, ignore_errors=True)
@@ -186,8 +204,9 @@ def convert_both(source, work, recipe, dtype, group):
     with open(os.devnull, "w") as null:  # mlx_lm prints
         os.dup2(null.fileno(), 1)
         try:
-            mlx_convert(str(source), str(theirs), quantize=bits is not None, q_bits=bits,
-                        q_group_size=group, dtype=dtype and LONG[dtype])
+            mlx_convert(str(source), str(theirs), quantize=mixed or bits is not None, q_bits=bits,
+                        q_group_size=group, dtype=dtype and LONG[dtype],
+                        quant_predicate=recipe if mixed else None)
         finally:
             sys.stdout.flush()
             os.dup2(out, 1)
@@ -209,9 +228,15 @@ def cases():
                 yield name, recipe, dtype, group
 
 
+    for recipe in MIXED:
+        yield "llama-deep-bf16", recipe, None, None
+        yield "llama-deep-bf16", recipe, "f32", 32
+        yield "llama-head-bias-bf16", recipe, "f16", 64
+
+
 def run_case(work, name, recipe, dtype, group):
     ours, theirs = convert_both(work / name, work, recipe, dtype, group)
-    compare_folders(ours, theirs)
+    compare_folders(ours, theirs, recipe in MIXED)
     cortex("verify", ours)
     cortex("verify", theirs)
     worst = 0.0
