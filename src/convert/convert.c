@@ -70,8 +70,13 @@ static void dtype_of_config(const json_t *config, cx_convert_options *o)
 static cx_status find_tied(conversion *c, const char *where, const char *model_type, bool *tied)
 {
     json_t *config = cx__source_config(c->source);
-    *tied = !strcmp(model_type, "gpt2") || !cx__source_find(c->source, "lm_head.weight");
+    const json_t *text = json_object_get(json_object_get(config, "text_config"),
+                                         "tie_word_embeddings");
+    *tied = !strcmp(model_type, "gpt2") ||
+            !(cx__source_find(c->source, "lm_head.weight") ||
+              cx__source_find(c->source, "language_model.lm_head.weight"));
     CX_TRY(cx__json_bool(config, where, "tie_word_embeddings", tied));
+    if (json_is_boolean(text)) return CX_OK; /* which counts more, see cx__facts_read */
     if (!*tied && !json_is_boolean(json_object_get(config, "tie_word_embeddings")) &&
         json_object_set_new(config, "tie_word_embeddings", json_false()))
         return no_memory();
