@@ -144,7 +144,7 @@ static void unpermute(cx__origin *o, size_t heads)
     const cx_tensor *t = &o->s.t;
     int64_t rows = t->shape[0], in = t->ndim > 1 ? t->shape[1] : 1, dim = rows / (int64_t)heads;
     o->axes = (cx__axes){ 4, { (int64_t)heads, 2, dim / 2, in }, { dim * in, in, 2 * in, 1 } };
-    o->s.packed = NULL;
+    o->rows = (cx__axes){ 3, { (int64_t)heads, 2, dim / 2 }, { dim, 1, 2 } };
 }
 
 static cx_status add_gguf(cx__source *s, const cx__stored *stored)
