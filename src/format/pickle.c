@@ -54,8 +54,6 @@ enum opcode {
     SHORT_BINUNICODE = 0x8c,
     BINUNICODE8 = 0x8d,
     BINBYTES8 = 0x8e,
-    EMPTY_SET = 0x8f,
-    ADDITEMS = 0x90,
     STACK_GLOBAL = 0x93,
     MEMOIZE = 0x94,
     FRAME = 0x95
@@ -63,17 +61,12 @@ enum opcode {
 
 /* Names of the others, which run code, fetch objects or belong to protocol 0. */
 static const char *const refused[256] = {
-    ['i'] = "INST",         ['o'] = "OBJ",
-    [0x81] = "NEWOBJ",      [0x92] = "NEWOBJ_EX",
-    [0x82] = "EXT1",        [0x83] = "EXT2",
-    [0x84] = "EXT4",        ['P'] = "PERSID",
-    ['0'] = "POP",          ['1'] = "POP_MARK",
-    ['2'] = "DUP",          ['S'] = "STRING",
-    ['V'] = "UNICODE",      ['F'] = "FLOAT",
-    ['d'] = "DICT",         ['l'] = "LIST",
-    ['g'] = "GET",          ['p'] = "PUT",
-    [0x91] = "FROZENSET",   [0x96] = "BYTEARRAY8",
-    [0x97] = "NEXT_BUFFER", [0x98] = "READONLY_BUFFER",
+    ['i'] = "INST",       ['o'] = "OBJ",         [0x81] = "NEWOBJ",      [0x92] = "NEWOBJ_EX",
+    [0x82] = "EXT1",      [0x83] = "EXT2",       [0x84] = "EXT4",        ['P'] = "PERSID",
+    ['0'] = "POP",        ['1'] = "POP_MARK",    ['2'] = "DUP",          ['S'] = "STRING",
+    ['V'] = "UNICODE",    ['F'] = "FLOAT",       ['d'] = "DICT",         ['l'] = "LIST",
+    ['g'] = "GET",        ['p'] = "PUT",         [0x8f] = "EMPTY_SET",   [0x90] = "ADDITEMS",
+    [0x91] = "FROZENSET", [0x96] = "BYTEARRAY8", [0x97] = "NEXT_BUFFER", [0x98] = "READONLY_BUFFER",
 };
 
 typedef struct machine {
@@ -456,8 +449,7 @@ static cx_status list_op(machine *m, enum opcode op)
     case APPEND: return add_top(m, 1, PICKLE_LIST);
     case SETITEM: return add_top(m, 2, PICKLE_DICT);
     case SETITEMS: return add_marked(m, PICKLE_DICT);
-    case APPENDS:
-    case ADDITEMS: return add_marked(m, PICKLE_LIST);
+    case APPENDS: return add_marked(m, PICKLE_LIST);
     default: return push_list(m, PICKLE_LIST);
     }
 }
@@ -490,7 +482,6 @@ static cx_status step(machine *m, enum opcode op)
     case BINBYTES8: return push_other(m, 8);
     case EMPTY_DICT:
     case EMPTY_LIST:
-    case EMPTY_SET:
     case EMPTY_TUPLE:
     case TUPLE:
     case TUPLE1:
@@ -498,7 +489,6 @@ static cx_status step(machine *m, enum opcode op)
     case TUPLE3:
     case APPEND:
     case APPENDS:
-    case ADDITEMS:
     case SETITEM:
     case SETITEMS: return list_op(m, op);
     case BINPUT:
