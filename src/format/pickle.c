@@ -74,7 +74,7 @@ typedef struct machine {
     cx__reader in; /* len: the end of the frame, or total */
     size_t total;
     size_t at; /* the current opcode */
-    bool done;
+    bool done, framed;
     uint32_t *stack;
     size_t depth, stack_cap;
     uint32_t *marks; /* depths */
@@ -391,11 +391,12 @@ static cx_status frame(machine *m)
 {
     uint64_t len = 0;
     CX_TRY(read_number(m, 8, &len));
-    if (m->in.len != m->total) return CX_FAIL(CX_EFORMAT, "a frame begins in a frame");
+    if (m->framed) return CX_FAIL(CX_EFORMAT, "a frame begins in a frame");
     if (len > m->total - m->in.at)
         return CX_FAIL(CX_EFORMAT, "frame: expected at most %zu bytes, found %" PRIu64,
                        m->total - m->in.at, len);
     m->in.len = m->in.at + (size_t)len;
+    m->framed = true;
     return CX_OK;
 }
 
@@ -404,7 +405,7 @@ static cx_status stop(machine *m)
     if (m->depth != 1 || m->mark_count)
         return CX_FAIL(CX_EFORMAT, "STOP: expected one value on the stack, found %zu and %zu marks",
                        m->depth, m->mark_count);
-    if (m->in.len != m->total && m->in.at != m->in.len)
+    if (m->framed && m->in.at != m->in.len)
         return CX_FAIL(CX_EFORMAT, "STOP: expected the end of the frame, found %zu bytes more",
                        m->in.len - m->in.at);
     m->p.root = m->stack[0];
@@ -511,7 +512,10 @@ static cx_status run(machine *m)
 {
     while (!m->done) {
         uint8_t op;
-        if (m->in.at == m->in.len) m->in.len = m->total; /* the end of a frame */
+        if (m->in.at == m->in.len) { /* the end of a frame */
+            m->in.len = m->total;
+            m->framed = false;
+        }
         m->at = m->in.at;
         if (!cx__read_u8(&m->in, &op)) {
             if (m->total == LEN_MAX) return cx__pickle_too_many("bytes", LEN_MAX);
