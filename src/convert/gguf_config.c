@@ -37,6 +37,12 @@ static cx_status missing(const maker *m, const char *key)
     return CX_FAIL(CX_EFORMAT, "%s: '%s' is missing", cx__gguf_path(m->g), key);
 }
 
+static cx_status missing_key(const maker *m, const char *key)
+{
+    char name[128];
+    return missing(m, cx__gguf_key(m->a, key, name));
+}
+
 /* The shortest decimal that gives the same float: 1e-05, not 9.999999747378752e-06. */
 static double decimal(double v)
 {
@@ -213,7 +219,7 @@ static cx_status set_factor(const maker *m, json_t *scaling, const char *type)
     double factor = 0;
     CX_TRY(read_num(m, "rope.scale_linear", 1e-6, &factor)); /* in files of 2023 */
     CX_TRY(read_num(m, "rope.scaling.factor", 1e-6, &factor));
-    if (factor == 0) return missing(m, "rope.scaling.factor");
+    if (factor == 0) return missing_key(m, "rope.scaling.factor");
     CX_TRY(put(m, scaling, "type", json_string(type)));
     CX_TRY(put(m, scaling, "rope_type", json_string(type)));
     return put(m, scaling, "factor", json_real(factor));
@@ -235,7 +241,7 @@ static cx_status set_yarn(const maker *m, json_t *scaling)
     CX_TRY(set_factor(m, scaling, "yarn"));
     CX_TRY(
         cx__gguf_arch_int(m->g, m->a, "rope.scaling.original_context_length", MAX_INT, &context));
-    if (!context) return missing(m, "rope.scaling.original_context_length");
+    if (!context) return missing_key(m, "rope.scaling.original_context_length");
     CX_TRY(read_num(m, "rope.scaling.yarn_beta_fast", 0, &fast));
     CX_TRY(read_num(m, "rope.scaling.yarn_beta_slow", 0, &slow));
     CX_TRY(put(m, scaling, "beta_fast", json_real(fast)));

@@ -93,15 +93,13 @@ static cx_status add_file(cx__gguf *g, const char *path)
     return add_memory(g, map.data, map.len, cx__strdup(path));
 }
 
-/* Path of part `no` (from 0) beside the first; owned or NULL. */
-static char *part_path(const char *first, size_t no, size_t parts)
+/* Length of NAME in NAME-00001-of-0000N.gguf, 0 if `first` is not of that form. */
+static size_t stem_len(const char *first, size_t parts)
 {
     char tail[40];
-    int len = snprintf(tail, sizeof tail, "-%05d-of-%05zu.gguf", 1, parts);
-    size_t n = strlen(first);
-    if (n <= (size_t)len || strcmp(first + n - (size_t)len, tail)) return NULL;
-    snprintf(tail, sizeof tail, "-%05zu-of-%05zu.gguf", no + 1, parts);
-    return cx__format("%.*s%s", (int)(n - (size_t)len), first, tail);
+    size_t n = strlen(first), len;
+    len = (size_t)snprintf(tail, sizeof tail, "-00001-of-%05zu.gguf", parts);
+    return n > len && !strcmp(first + n - len, tail) ? n - len : 0;
 }
 
 static cx_status check_part(const gguf_file *f, size_t no, size_t parts)
@@ -127,9 +125,9 @@ static cx_status check_link(const char *path)
 
 static cx_status add_part(cx__gguf *g, const char *first, size_t no, size_t parts)
 {
-    char *path = part_path(first, no, parts);
-    if (!path) return fail_memory(first);
-    cx_status st = check_link(path);
+    char *path = cx__format("%.*s-%05zu-of-%05zu.gguf", (int)stem_len(first, parts), first, no + 1,
+                            parts);
+    cx_status st = path ? check_link(path) : fail_memory(first);
     if (st == CX_OK) st = add_file(g, path);
     if (st == CX_OK) st = check_part(&g->files[no], no, parts);
     cx__free(path);
@@ -148,11 +146,7 @@ static cx_status find_parts(const gguf_file *f, size_t *out)
                        "%s: expected the first part of a split file, found part %" PRId64
                        " of %" PRId64,
                        f->path, no + 1, count);
-    if (*out == 1) return CX_OK;
-    char *path = part_path(f->path, 0, *out);
-    bool good = path && !strcmp(path, f->path);
-    cx__free(path);
-    if (!good)
+    if (*out > 1 && !stem_len(f->path, *out))
         return CX_FAIL(CX_EFORMAT,
                        "%s: expected a name that ends with -00001-of-%05zu.gguf, as its part 1",
                        f->path, *out);

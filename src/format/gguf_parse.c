@@ -302,12 +302,11 @@ static cx_status parse_tensors(parser *p)
     return CX_OK;
 }
 
-/* The data begin behind the header, padded, and end with the last tensor; its own padding may lack.
+/* The data begin behind the header, padded, and end with the last tensor; its padding may lack.
  * Bytes that no tensor names could be another file. */
 static cx_status locate(parser *p, size_t first)
 {
     size_t at, len = p->r.len;
-    if (p->g->count == first) return CX_OK; /* metadata only */
     if (!cx__pad(p->r.at, p->alignment, &at)) return fail_end(p, "data");
     for (size_t i = first; i < p->g->count; i++) {
         gguf_tensor *t = &p->g->tensors[i];
