@@ -321,8 +321,8 @@ void cx_commands_help(FILE *out)
     fputs("usage: cortex COMMAND [arguments]\n\n", out);
     for (size_t i = 0; cx_commands[i]; i++)
         fprintf(out, "  %-12s %s\n", cx_commands[i]->name, cx_commands[i]->summary);
-    fputs("\n`cortex COMMAND --help` says more. MODEL is a folder, or the name of a model in the\n"
-          "Hugging Face cache (org/name); without it the bundled model is used.\n"
+    fputs("\n`cortex COMMAND --help` says more. MODEL is a folder, or the name of a model on the\n"
+          "Hugging Face hub (org/name); without it the bundled model is used.\n"
           "Exit status: 0 done, 1 failed, 2 wrong usage, 130 stopped by Ctrl-C.\n",
           out);
 }
