@@ -1,6 +1,6 @@
 /* GGUF files that must be refused: every case of the seed set that kills or fools other readers
- * (n_tensors 2^64-1, alignment 0, wrapping sizes, ...) and its neighbours. Each file ends at the end
- * of its block, so that the address sanitizer sees a read behind it. */
+ * (n_tensors 2^64-1, alignment 0, wrapping sizes, ...) and its neighbours. Each ends at the end of
+ * its block, so that the address sanitizer sees a read behind it. */
 #include "format/format.h"
 #include "gguf_bytes.h"
 
