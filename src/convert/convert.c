@@ -192,7 +192,7 @@ static cx_status look_at_target(conversion *c, const char *target, cx_convert_re
 static cx_status check_unchanged(const conversion *c)
 {
     char now[17];
-    cx__source_state(c->path, now);
+    CX_TRY(cx__source_state(c->path, now));
     if (!strcmp(now, c->state)) return CX_OK;
     return CX_FAIL(CX_EIO, "%s: files were changed, added or removed while they were read",
                    c->path);
@@ -233,13 +233,13 @@ static cx_status convert(conversion *c, const char *target, cx_convert_result *r
     if (!cx__path_exists(c->path))
         return CX_FAIL(CX_ENOTFOUND, "%s: no such file or folder", c->path);
     if (c->o.rules) CX_TRY(cx__rules_open(c->o.rules, &c->rules));
-    CX_TRY(cx__request_make(c->path, &c->o, c->rules, &c->request));
+    CX_TRY(cx__source_state(c->path, c->state));
+    CX_TRY(cx__request_make(c->path, c->state, &c->o, c->rules, &c->request));
     if (!c->o.dry_run) {
         CX_TRY(check_not_source(c->path, target));
         CX_TRY(look_at_target(c, target, r));
         if (r->cached) return c->o.chip ? cx_convert_chip(target, c->o.chip) : CX_OK;
     }
-    cx__source_state(c->path, c->state);
     CX_TRY(cx__source_open(c->path, &c->source));
     CX_TRY(make_plan(c));
     CX_TRY(check_packed(c));

@@ -2,7 +2,6 @@
  * tests/unit/test_convert_files.c and tests/oracle/oracle_convert.py. */
 #include "convert/config.h"
 #include "convert/files.h"
-#include "text/text.h"
 
 #include <dirent.h>
 #include <fnmatch.h>
@@ -71,6 +70,7 @@ static cx_status copy_files(const files *f)
 
 static bool has_file(const files *f, const char *name)
 {
+    if (!cx__source_has_files(f->source)) return false;
     char *path = cx__path_join(cx__source_folder(f->source), name);
     bool there = path && cx__path_exists(path);
     cx__free(path);
@@ -91,7 +91,7 @@ static cx_status put_tokenizer(const files *f)
 {
     char *tokenizer = NULL, *config = NULL;
     if (has_file(f, "tokenizer.json")) return CX_OK;
-    cx_status st = cx__tokenizer_rebuild_folder(cx__source_folder(f->source), &tokenizer, &config);
+    cx_status st = cx__source_tokenizer(f->source, &tokenizer, &config);
     if (st == CX_ENOMEM) return st;
     if (st != CX_OK) {
         cx__log(CX_LOG_WARN, "no tokenizer.json: %s", cx_error());
@@ -122,6 +122,6 @@ cx_status cx__files_put(const cx__source *source, const cx__layout *plan, const 
     CX_TRY(put_text(&f, "model.safetensors.index.json", text, len));
     CX_TRY(cx__card_text(cx__source_folder(source), base_model, &text, &len));
     CX_TRY(put_text(&f, "README.md", text, len));
-    CX_TRY(copy_files(&f));
+    if (cx__source_has_files(source)) CX_TRY(copy_files(&f));
     return put_tokenizer(&f);
 }

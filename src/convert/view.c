@@ -29,7 +29,7 @@ void cx__view_init(cx__view *v, const cx__origin *o)
 {
     *v = (cx__view){ .origin = o,
                      .axes = o->axes,
-                     .row_axes = axes_of_rows(&o->s.t),
+                     .row_axes = o->rows.count ? o->rows : axes_of_rows(&o->s.t),
                      .whole_rows = o->s.t.ndim > 1,
                      .add = o->add,
                      .ndim = o->s.t.ndim };

@@ -54,8 +54,6 @@ enum opcode {
     SHORT_BINUNICODE = 0x8c,
     BINUNICODE8 = 0x8d,
     BINBYTES8 = 0x8e,
-    EMPTY_SET = 0x8f,
-    ADDITEMS = 0x90,
     STACK_GLOBAL = 0x93,
     MEMOIZE = 0x94,
     FRAME = 0x95
@@ -63,17 +61,12 @@ enum opcode {
 
 /* Names of the others, which run code, fetch objects or belong to protocol 0. */
 static const char *const refused[256] = {
-    ['i'] = "INST",         ['o'] = "OBJ",
-    [0x81] = "NEWOBJ",      [0x92] = "NEWOBJ_EX",
-    [0x82] = "EXT1",        [0x83] = "EXT2",
-    [0x84] = "EXT4",        ['P'] = "PERSID",
-    ['0'] = "POP",          ['1'] = "POP_MARK",
-    ['2'] = "DUP",          ['S'] = "STRING",
-    ['V'] = "UNICODE",      ['F'] = "FLOAT",
-    ['d'] = "DICT",         ['l'] = "LIST",
-    ['g'] = "GET",          ['p'] = "PUT",
-    [0x91] = "FROZENSET",   [0x96] = "BYTEARRAY8",
-    [0x97] = "NEXT_BUFFER", [0x98] = "READONLY_BUFFER",
+    ['i'] = "INST",       ['o'] = "OBJ",         [0x81] = "NEWOBJ",      [0x92] = "NEWOBJ_EX",
+    [0x82] = "EXT1",      [0x83] = "EXT2",       [0x84] = "EXT4",        ['P'] = "PERSID",
+    ['0'] = "POP",        ['1'] = "POP_MARK",    ['2'] = "DUP",          ['S'] = "STRING",
+    ['V'] = "UNICODE",    ['F'] = "FLOAT",       ['d'] = "DICT",         ['l'] = "LIST",
+    ['g'] = "GET",        ['p'] = "PUT",         [0x8f] = "EMPTY_SET",   [0x90] = "ADDITEMS",
+    [0x91] = "FROZENSET", [0x96] = "BYTEARRAY8", [0x97] = "NEXT_BUFFER", [0x98] = "READONLY_BUFFER",
 };
 
 typedef struct machine {
@@ -81,7 +74,7 @@ typedef struct machine {
     cx__reader in; /* len: the end of the frame, or total */
     size_t total;
     size_t at; /* the current opcode */
-    bool done;
+    bool done, framed;
     uint32_t *stack;
     size_t depth, stack_cap;
     uint32_t *marks; /* depths */
@@ -398,11 +391,12 @@ static cx_status frame(machine *m)
 {
     uint64_t len = 0;
     CX_TRY(read_number(m, 8, &len));
-    if (m->in.len != m->total) return CX_FAIL(CX_EFORMAT, "a frame begins in a frame");
+    if (m->framed) return CX_FAIL(CX_EFORMAT, "a frame begins in a frame");
     if (len > m->total - m->in.at)
         return CX_FAIL(CX_EFORMAT, "frame: expected at most %zu bytes, found %" PRIu64,
                        m->total - m->in.at, len);
     m->in.len = m->in.at + (size_t)len;
+    m->framed = true;
     return CX_OK;
 }
 
@@ -411,7 +405,7 @@ static cx_status stop(machine *m)
     if (m->depth != 1 || m->mark_count)
         return CX_FAIL(CX_EFORMAT, "STOP: expected one value on the stack, found %zu and %zu marks",
                        m->depth, m->mark_count);
-    if (m->in.len != m->total && m->in.at != m->in.len)
+    if (m->framed && m->in.at != m->in.len)
         return CX_FAIL(CX_EFORMAT, "STOP: expected the end of the frame, found %zu bytes more",
                        m->in.len - m->in.at);
     m->p.root = m->stack[0];
@@ -456,8 +450,7 @@ static cx_status list_op(machine *m, enum opcode op)
     case APPEND: return add_top(m, 1, PICKLE_LIST);
     case SETITEM: return add_top(m, 2, PICKLE_DICT);
     case SETITEMS: return add_marked(m, PICKLE_DICT);
-    case APPENDS:
-    case ADDITEMS: return add_marked(m, PICKLE_LIST);
+    case APPENDS: return add_marked(m, PICKLE_LIST);
     default: return push_list(m, PICKLE_LIST);
     }
 }
@@ -490,7 +483,6 @@ static cx_status step(machine *m, enum opcode op)
     case BINBYTES8: return push_other(m, 8);
     case EMPTY_DICT:
     case EMPTY_LIST:
-    case EMPTY_SET:
     case EMPTY_TUPLE:
     case TUPLE:
     case TUPLE1:
@@ -498,7 +490,6 @@ static cx_status step(machine *m, enum opcode op)
     case TUPLE3:
     case APPEND:
     case APPENDS:
-    case ADDITEMS:
     case SETITEM:
     case SETITEMS: return list_op(m, op);
     case BINPUT:
@@ -521,7 +512,10 @@ static cx_status run(machine *m)
 {
     while (!m->done) {
         uint8_t op;
-        if (m->in.at == m->in.len) m->in.len = m->total; /* the end of a frame */
+        if (m->in.at == m->in.len) { /* the end of a frame */
+            m->in.len = m->total;
+            m->framed = false;
+        }
         m->at = m->in.at;
         if (!cx__read_u8(&m->in, &op)) {
             if (m->total == LEN_MAX) return cx__pickle_too_many("bytes", LEN_MAX);

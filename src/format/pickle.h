@@ -7,11 +7,11 @@
 typedef enum pickle_kind {
     PICKLE_NONE,
     PICKLE_BOOL,
-    PICKLE_INT,    /* 64 bits */
-    PICKLE_OTHER,  /* a float, bytes, a longer integer, a device: nobody asks for its value */
-    PICKLE_TEXT,   /* UTF-8 */
-    PICKLE_TUPLE,  /* also torch.Size */
-    PICKLE_LIST,   /* also a set */
+    PICKLE_INT,   /* 64 bits */
+    PICKLE_OTHER, /* a float, bytes, a longer integer, a device: nobody asks for its value */
+    PICKLE_TEXT,  /* UTF-8 */
+    PICKLE_TUPLE, /* also torch.Size */
+    PICKLE_LIST,
     PICKLE_DICT,   /* also an OrderedDict; keys and values take turns */
     PICKLE_GLOBAL, /* an entry of the allow list, pickle_call.c */
     PICKLE_STORAGE,

@@ -133,10 +133,6 @@ static cx_status read_archive(archive *a, torch_file *out)
 {
     const zip_entry *e;
     CX_TRY(find_root(a));
-    if (find_file(a, "constants.pkl"))
-        return CX_FAIL(CX_EUNSUPPORTED,
-                       "%s: expected a checkpoint, found a TorchScript program (constants.pkl)",
-                       a->where);
     if (!(e = find_file(a, "data.pkl")))
         return CX_FAIL(CX_EFORMAT, "%s: '%.*sdata.pkl' is missing", a->where, (int)a->root_len,
                        a->root);
@@ -154,13 +150,16 @@ typedef struct stream {
     torch_storages storages;
 } stream;
 
-/* Ten bytes of an integer, 0x1950a86a20f9469cfc6c. */
+/* The pickle of 0x1950a86a20f9469cfc6c: its protocol, in 4 and 5 perhaps a frame, the number's ten
+ * bytes. In protocol 1 it is decimal. */
 static const char magic[] = "\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.";
+static const char magic_1[] = "L119547037146038801333356L\n.";
 
-/* The magic number's pickle: its protocol, in 4 and 5 perhaps a frame, the number. 0 if it is none. */
+/* Its length, 0 if there is none. */
 static size_t magic_len(const uint8_t *data, size_t len)
 {
     size_t n = sizeof magic - 1, at = len > 2 && data[0] == 0x80 ? 2 : 0;
+    if (begins(data, len, magic_1)) return sizeof magic_1 - 1;
     if (at && data[at] == 0x95) at += 9;
     return at && len >= at && len - at >= n && !memcmp(data + at, magic, n) ? at + n : 0;
 }

@@ -172,7 +172,7 @@ static cx_status count_elements(const state *s, const cx__stored *x, const torch
     return CX_OK;
 }
 
-/* Elements offset .. offset + span must be in the storage. */
+/* Elements offset .. offset + span must be in the storage. An empty view may begin anywhere. */
 static cx_status set_span(const state *s, cx__stored *x, const torch_storage *from, int64_t offset)
 {
     size_t size = cx_dtype_size(x->t.dtype), room = from->bytes / size, count = 0, span = 1, step;
@@ -181,11 +181,12 @@ static cx_status set_span(const state *s, cx__stored *x, const torch_storage *fr
         return CX_FAIL(CX_EFORMAT,
                        "%s: '%s': expected a storage of whole elements, found %zu bytes", s->where,
                        x->t.name, from->bytes);
-    for (int i = 0; count && i < x->t.ndim; i++)
+    x->t.data = from->data;
+    if (!count) return CX_OK;
+    for (int i = 0; i < x->t.ndim; i++)
         if (!cx__mul((size_t)x->t.shape[i] - 1, (size_t)x->stride[i], &step) ||
             !cx__add(span, step, &span))
             span = SIZE_MAX;
-    if (!count) span = 0;
     if ((size_t)offset > room || span > room - (size_t)offset)
         return CX_FAIL(CX_EFORMAT,
                        "%s: '%s': expected elements in a storage of %zu, found offset %" PRId64

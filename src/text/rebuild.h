@@ -72,27 +72,28 @@ void cx__rebuild_tokens_deinit(cx__rebuild_tokens *t);
 
 /* rebuild_added.c: tokens that the files beside a vocabulary add or name. */
 enum {
-    CX__NAME_BOS,
-    CX__NAME_EOS,
-    CX__NAME_UNK,
-    CX__NAME_PAD,
-    CX__NAME_SEP,
-    CX__NAME_CLS,
-    CX__NAME_COUNT
+    CX__ROLE_BOS,
+    CX__ROLE_EOS,
+    CX__ROLE_UNK,
+    CX__ROLE_PAD,
+    CX__ROLE_SEP,
+    CX__ROLE_CLS,
+    CX__ROLE_MASK,
+    CX__ROLE_COUNT
 };
 typedef struct cx__rebuild_added {
     cx__vocab_added *at;
     cx__str *content;
     size_t count, cap;
     json_t *known;               /* content: index in the list */
-    int64_t ids[CX__NAME_COUNT]; /* -1: none, or not named */
-    bool named[CX__NAME_COUNT];  /* the files say which, or that there is none */
+    int64_t ids[CX__ROLE_COUNT]; /* -1: none, or not named */
+    bool named[CX__ROLE_COUNT];  /* the files say which, or that there is none */
 } cx__rebuild_added;
 /* config, map, list: tokenizer_config.json, special_tokens_map.json, added_tokens.json or NULL;
- * endoftext: without a word about it, "<|endoftext|>" has the roles of GPT-2. Adds to t what it
+ * defaults: by role the token of a vocabulary whose files do not say, or NULL. Adds to t what it
  * lacks. */
 cx_status cx__rebuild_added_init(cx__rebuild_added *a, const json_t *config, const json_t *map,
-                                 const json_t *list, bool endoftext, const char *where,
+                                 const json_t *list, const char *const *defaults, const char *where,
                                  cx__rebuild_tokens *t);
 void cx__rebuild_added_deinit(cx__rebuild_added *a);
 

@@ -6,9 +6,9 @@
 
 /* Ids further than this behind the vocabulary are a broken file. */
 enum { HOLES_MAX = 65536, CONTENT_MAX = 1000 };
-static const char *const names[] = { "bos_token", "eos_token", "unk_token", "pad_token",
-                                     "sep_token", "cls_token", "mask_token" };
-enum { NAMES = sizeof names / sizeof *names };
+static const char *const names[CX__ROLE_COUNT] = { "bos_token", "eos_token", "unk_token",
+                                                   "pad_token", "sep_token", "cls_token",
+                                                   "mask_token" };
 
 /* The entry for this content, which is made if there is none; *is_new tells. */
 static cx_status entry_of(cx__rebuild_added *a, const json_t *content, const char *where,
@@ -190,38 +190,47 @@ static bool has(const cx__rebuild_tokens *t, const char *text)
     return false;
 }
 
-static cx_status gather(cx__rebuild_added *a, const json_t *config, const json_t *map,
-                        const json_t *gpt2, const char *where, const char *roles[NAMES])
+static cx_status read_default(cx__rebuild_added *a, const char *text, const char *where,
+                              const char **role)
 {
-    for (int i = 0; i < NAMES; i++) {
-        bool said;
-        const json_t *v = role_of(config, map, names[i], &said);
-        if (!said && gpt2 && i <= CX__NAME_UNK) v = gpt2;
-        if (i < CX__NAME_COUNT) a->named[i] = said || v;
+    json_t *v = json_string(text);
+    cx_status st = v ? read_special(a, v, where, role) : CX_FAIL(CX_ENOMEM, "%s", where);
+    if (st == CX_OK) *role = text;
+    json_decref(v);
+    return st;
+}
+
+/* roles: the text of each, NULL: none. */
+static cx_status gather(cx__rebuild_added *a, const json_t *config, const json_t *map,
+                        const char *const *defaults, const char *where, const cx__rebuild_tokens *t,
+                        const char **roles)
+{
+    for (int i = 0; i < CX__ROLE_COUNT; i++) {
+        const json_t *v = role_of(config, map, names[i], &a->named[i]);
         if (v) CX_TRY(read_special(a, v, where, &roles[i]));
+        if (a->named[i] || !defaults || !defaults[i] || !has(t, defaults[i])) continue;
+        CX_TRY(read_default(a, defaults[i], where, &roles[i]));
+        a->named[i] = true;
     }
     CX_TRY(read_specials(a, map, where));
     return read_specials(a, config, where);
 }
 
 cx_status cx__rebuild_added_init(cx__rebuild_added *a, const json_t *config, const json_t *map,
-                                 const json_t *list, bool endoftext, const char *where,
+                                 const json_t *list, const char *const *defaults, const char *where,
                                  cx__rebuild_tokens *t)
 {
-    static const char gpt2_text[] = "<|endoftext|>";
-    const char *roles[NAMES] = { NULL };
-    json_t *gpt2 = endoftext && has(t, gpt2_text) ? json_string(gpt2_text) : NULL;
+    const char *roles[CX__ROLE_COUNT] = { NULL };
     cx_status st;
     a->known = json_object();
-    for (int i = 0; i < CX__NAME_COUNT; i++) a->ids[i] = -1;
+    for (int i = 0; i < CX__ROLE_COUNT; i++) a->ids[i] = -1;
     st = a->known ? read_decoder(a, json_object_get(config, "added_tokens_decoder"), where)
                   : CX_FAIL(CX_ENOMEM, "%s", where);
     if (st == CX_OK) st = read_list(a, list, where);
-    if (st == CX_OK) st = gather(a, config, map, gpt2, where, roles);
+    if (st == CX_OK) st = gather(a, config, map, defaults, where, t, roles);
     if (st == CX_OK) st = place_all(a, where, t);
-    for (int i = 0; i < CX__NAME_COUNT && st == CX_OK; i++)
+    for (int i = 0; i < CX__ROLE_COUNT && st == CX_OK; i++)
         if (roles[i]) a->ids[i] = a->at[json_integer_value(json_object_get(a->known, roles[i]))].id;
-    json_decref(gpt2);
     return st;
 }
 

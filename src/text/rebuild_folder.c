@@ -47,6 +47,19 @@ static const struct {
     { "bart", "roberta-bpe" },
 };
 
+/* Roles that these classes give without a word in any file. */
+static const char *const *defaults_of(const char *pre)
+{
+    static const char end[] = "<|endoftext|>";
+    static const char *const gpt2[CX__ROLE_COUNT] = { end, end, end };
+    static const char *const qwen2[CX__ROLE_COUNT] = { NULL, end, end, end };
+    static const char *const roberta[CX__ROLE_COUNT] = { "<s>",  "</s>", "<unk>", "<pad>",
+                                                         "</s>", "<s>",  "<mask>" };
+    if (!pre) return NULL;
+    if (strncmp(pre, "qwen", 4) == 0) return qwen2;
+    return strcmp(pre, "roberta-bpe") == 0 ? roberta : gpt2;
+}
+
 static const char *pre_of(const char *name)
 {
     size_t len = name ? strlen(name) : 0;
@@ -158,18 +171,18 @@ static void set_roles(work *w)
     for (int i = 0; i < 4; i++)
         if (*ids[i] >= (int64_t)v->count) *ids[i] = -1;
     if (v->pre && strcmp(v->pre, "roberta-bpe") == 0) {
-        if (a->ids[CX__NAME_CLS] >= 0) v->bos = a->ids[CX__NAME_CLS];
-        if (a->ids[CX__NAME_SEP] >= 0) v->eos = a->ids[CX__NAME_SEP];
+        if (a->ids[CX__ROLE_CLS] >= 0) v->bos = a->ids[CX__ROLE_CLS];
+        if (a->ids[CX__ROLE_SEP] >= 0) v->eos = a->ids[CX__ROLE_SEP];
     }
 }
 
 static cx_status read_config(work *w)
 {
     int legacy = 1;
-    bool gpt2 = w->v.pre && strcmp(w->v.pre, "gpt-2") == 0;
+    const char *const *defaults = w->f->pieces.at && !w->merges ? NULL : defaults_of(w->v.pre);
     cx__vocab_source *v = &w->v;
-    CX_TRY(
-        cx__rebuild_added_init(&w->added, w->config, w->map, w->list, gpt2, w->where, &w->tokens));
+    CX_TRY(cx__rebuild_added_init(&w->added, w->config, w->map, w->list, defaults, w->where,
+                                  &w->tokens));
     v->tokens = w->tokens.tokens;
     v->types = w->tokens.types;
     if (v->scores) v->scores = w->tokens.scores;

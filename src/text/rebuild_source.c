@@ -129,7 +129,9 @@ static cx_status check_special(cx__rebuild *r)
     for (size_t i = 0; i < v->added_count; i++) {
         int32_t id;
         CX_TRY(check_id(r, "added token", v->added[i].id, &id));
-        if (id >= 0) r->at[id] = &v->added[i];
+        if (id < 0) continue;
+        if (r->at[id]) return CX_FAIL(CX_EFORMAT, "%s: token %d has two names", r->where, id);
+        r->at[id] = &v->added[i];
     }
     return CX_OK;
 }

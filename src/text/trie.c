@@ -1,4 +1,4 @@
-/* Tokens by their bytes: nodes by (parent, byte) in a hash table, sized once. Memory is some 24 to 48
+/* Tokens by their bytes: nodes by (parent, byte) in a hash table, sized once. Memory is 24 to 52
  * bytes per byte of all tokens. Tested through added tokens and Unigram models. */
 #include "text/parts.h"
 

@@ -155,6 +155,10 @@ class Result:
         return 1
 
 
+def specials(slow):
+    return [t.content for t in slow.added_tokens_decoder.values()]
+
+
 def specials_of(path):
     return [a["content"] for a in json.load(open(path, encoding="utf-8"))["added_tokens"]]
 
@@ -198,13 +202,7 @@ def pieces(result, lib, tool, folder, name, path, config):
         new.write(old.read())
     write(made, "tokenizer_config.json", config)
     spm = sentencepiece.SentencePieceProcessor(model_file=path)
-    controls = [spm.id_to_piece(i) for i in range(spm.get_piece_size())
-                if spm.is_control(i) or spm.is_byte(i) or spm.is_unknown(i)]
-    skip = ["\0", "▁", "\u2047"] + controls
-
-    def original(text, special):
-        """Control pieces are text to sentencepiece, and a U+2581 is a space."""
-        return None if special or any(s in text for s in skip) else spm.encode(text)
+    ids = golden_rebuild.sentencepiece_ids(path)
 
     def tie(got, want):
         """sentencepiece adds scores as f32, so of two Unigram paths of one score it may take the
@@ -213,8 +211,8 @@ def pieces(result, lib, tool, folder, name, path, config):
         same = spm.decode(got) == spm.decode(want) and got.count(spm.unk_id()) == want.count(spm.unk_id())
         return "unigram" in name and same and abs(sums[0] - sums[1]) <= 1e-6 * abs(sums[1]) * len(want)
     result.tie = tie
-    compare(result, lib, tool, name, [made], os.path.join(made, "out"), original,
-            texts_of(name, []) + golden_rebuild.TEXTS)
+    compare(result, lib, tool, name, [made], os.path.join(made, "out"),
+            lambda text, special: None if special else ids(text), texts_of(name, []) + golden_rebuild.TEXTS)
     result.tie = None
 
 
@@ -222,7 +220,12 @@ def main():
     lib, result = texts.load_library(os.path.join(sys.argv[1], "libcortex.so")), Result()
     with tempfile.TemporaryDirectory() as folder:
         tool = build_tool(sys.argv[1], folder)
-        for name, path in golden_rebuild.train(os.path.join(folder, "trained")):
+        models = dict(golden_rebuild.train(os.path.join(folder, "trained")))
+        for name, made, slow in golden_rebuild.folders(os.path.join(folder, "slow"), models):
+            compare(result, lib, tool, "transformers " + name, [made], os.path.join(made, "out"),
+                    lambda text, special: slow.encode(text, add_special_tokens=special),
+                    texts_of(name, specials(slow)))
+        for name, path in models.items():
             pieces(result, lib, tool, folder, "spm-" + name, path, {})
         real(result, lib, tool, folder)
         mistral = os.path.join(DATA, "tokenizers", "mistral-v3", "tokenizer.model.v3")
