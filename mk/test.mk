@@ -43,6 +43,7 @@ oracle: all ## live comparison with MLX (CORTEX_ORACLE)
 runners: ## the runners notice what is wrong
 $(RUNNERS):
 	@$(RUN_$@)
-nightly: ## everything: .ci/run with 10 minutes a fuzz target, then the README in a bare root
+nightly: ## everything: .ci/run with 10 minutes a fuzz target, 30 GB in 2 GiB, the README in a bare root
 	FUZZ_TIME=600 .ci/run
+	python3 tests/oracle/oracle_memory.py $(BUILD) --large
 	tools/fresh-machine

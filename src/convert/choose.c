@@ -42,17 +42,21 @@ long cx__layer_of(const char *name)
 }
 
 /* Linear, Embedding and stacked expert weights, by name and shape: in the architectures that are
- * known every other one has a rule. */
-static bool is_module(const cx__entry *e)
+ * known every other one has a rule. The module itself is named after a norm or convolution, not what
+ * it is in. */
+static bool is_module(const cx__arch *arch, const cx__entry *e)
 {
     static const char *const stacks[] = { "switch", "expert", "embed_q", "unembed_out" };
+    size_t len = strlen(e->name), tail = strlen(".weight");
     bool wide = e->dtype == CX_F16 || e->dtype == CX_BF16 || e->dtype == CX_F32;
     if (e->ndim < 2 || !wide || !e->rows || !e->cols || !ends_with(e->name, ".weight"))
         return false;
-    if (strstr(e->name, "conv") || strstr(e->name, "norm")) return false;
+    const char *last = e->name + len - tail;
+    while (last > e->name && last[-1] != '.') last--;
+    if (strstr(last, "conv") || strstr(last, "norm")) return false;
     if (e->ndim == 2) return true;
     for (size_t i = 0; i < sizeof stacks / sizeof *stacks; i++)
-        if (e->ndim == 3 && strstr(e->name, stacks[i])) return true;
+        if (e->ndim == 3 && (arch || strstr(e->name, stacks[i]))) return true;
     return false;
 }
 
@@ -189,7 +193,7 @@ static cx_status add_module(chooser *c, cx__entries *entries, size_t i)
     cx__entry *e = &entries->list[i];
     cx__module *m = &c->table.list[c->table.count];
     e->module = SIZE_MAX;
-    if (!is_module(e)) return CX_OK;
+    if (!is_module(c->arch, e)) return CX_OK;
     char *path = cx__strndup(e->name, strlen(e->name) - strlen(".weight"));
     if (!path) return no_memory();
     if (left_by_arch(c, path)) return cx__free(path), CX_OK;

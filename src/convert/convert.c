@@ -22,6 +22,7 @@ typedef struct conversion {
     cx__stage stage;
     cx__manifest manifest;
     json_t *request; /* what was asked for, as conversion.json says it */
+    char state[17];  /* of the source's files before they were opened */
 } conversion;
 
 static cx_status no_memory(void)
@@ -69,8 +70,13 @@ static void dtype_of_config(const json_t *config, cx_convert_options *o)
 static cx_status find_tied(conversion *c, const char *where, const char *model_type, bool *tied)
 {
     json_t *config = cx__source_config(c->source);
-    *tied = !strcmp(model_type, "gpt2") || !cx__source_find(c->source, "lm_head.weight");
+    const json_t *text = json_object_get(json_object_get(config, "text_config"),
+                                         "tie_word_embeddings");
+    *tied = !strcmp(model_type, "gpt2") ||
+            !(cx__source_find(c->source, "lm_head.weight") ||
+              cx__source_find(c->source, "language_model.lm_head.weight"));
     CX_TRY(cx__json_bool(config, where, "tie_word_embeddings", tied));
+    if (json_is_boolean(text)) return CX_OK; /* which counts more, see cx__facts_read */
     if (!*tied && !json_is_boolean(json_object_get(config, "tie_word_embeddings")) &&
         json_object_set_new(config, "tie_word_embeddings", json_false()))
         return no_memory();
@@ -182,6 +188,16 @@ static cx_status look_at_target(conversion *c, const char *target, cx_convert_re
     return st;
 }
 
+/* Weights are read where they lie, over minutes: who wrote to them meanwhile is found out here. */
+static cx_status check_unchanged(const conversion *c)
+{
+    char now[17];
+    CX_TRY(cx__source_state(c->path, now));
+    if (!strcmp(now, c->state)) return CX_OK;
+    return CX_FAIL(CX_EIO, "%s: files were changed, added or removed while they were read",
+                   c->path);
+}
+
 static cx_status build(conversion *c)
 {
     json_t *config = cx__source_config(c->source);
@@ -196,6 +212,7 @@ static cx_status build(conversion *c)
     if (st == CX_OK)
         st = cx__manifest_finish(&c->manifest, &c->plan, c->hashes,
                                  cx__request_head(c->request, method, &c->plan));
+    if (st == CX_OK) st = check_unchanged(c);
     if (st == CX_OK) st = cx__stage_commit(&c->stage);
     cx__free(hub);
     return st;
@@ -216,7 +233,8 @@ static cx_status convert(conversion *c, const char *target, cx_convert_result *r
     if (!cx__path_exists(c->path))
         return CX_FAIL(CX_ENOTFOUND, "%s: no such file or folder", c->path);
     if (c->o.rules) CX_TRY(cx__rules_open(c->o.rules, &c->rules));
-    CX_TRY(cx__request_make(c->path, &c->o, c->rules, &c->request));
+    CX_TRY(cx__source_state(c->path, c->state));
+    CX_TRY(cx__request_make(c->path, c->state, &c->o, c->rules, &c->request));
     if (!c->o.dry_run) {
         CX_TRY(check_not_source(c->path, target));
         CX_TRY(look_at_target(c, target, r));

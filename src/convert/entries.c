@@ -2,28 +2,23 @@
  * here; what a rule does to a tensor becomes a way to number its elements (cx__axes). Tested by
  * tests/unit/test_convert_entries.c and, against mlx-lm, tests/oracle/oracle_archs.py. */
 #include "convert/entries.h"
+#include "convert/view.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 /* One result of one tensor, before experts are stacked. */
 typedef struct item {
-    const cx__origin *origin;
     char *name;
-    long expert;
-    cx__axes axes, row_axes;
-    size_t offset, row_offset;
-    bool whole_rows;
-    float add;
-    int ndim;
-    int64_t shape[CX_MAX_DIMS];
+    long expert; /* of CX__JOIN: the place among the parts; else -1 without */
+    bool joined;
+    cx__view v;
 } item;
 
 typedef struct items {
     item *list;
     size_t count, cap;
     uint64_t bytes_in;
-    bool turned_conv; /* a conv1d of the checkpoint is in HF's layout */
 } items;
 
 static cx_status no_memory(void)
@@ -32,78 +27,6 @@ static cx_status no_memory(void)
 }
 
 /* ---- rules ---- */
-
-static cx_status misfit(const item *it, const char *expected)
-{
-    char text[128];
-    return CX_FAIL(CX_ESHAPE, "%s: '%s': expected %s, found %s", it->origin->s.path,
-                   it->origin->s.t.name, expected,
-                   cx__tensor_text(&it->origin->s.t, text, sizeof text));
-}
-
-static void swap(int64_t *a, int64_t *b)
-{
-    int64_t x = *a;
-    *a = *b;
-    *b = x;
-}
-
-static cx_status turn(item *it)
-{
-    int n = it->ndim;
-    if (n < 2) return misfit(it, "two dimensions");
-    swap(&it->shape[n - 1], &it->shape[n - 2]);
-    swap(&it->axes.size[n - 1], &it->axes.size[n - 2]);
-    swap(&it->axes.stride[n - 1], &it->axes.stride[n - 2]);
-    it->whole_rows = false;
-    return CX_OK;
-}
-
-/* Keeps every `step`-th of an axis (1 or 2) or half of it, from number `from` on. */
-static cx_status cut(item *it, unsigned how)
-{
-    bool second = how & (CX__SECOND_HALF | CX__ODD), pairs = how & (CX__EVEN | CX__ODD);
-    int axis = (how & CX__LAST_AXIS) || it->ndim < 2 ? it->ndim - 1 : it->ndim - 2;
-    if (axis < 0 || it->shape[axis] % 2) return misfit(it, "an even number of rows to split");
-    size_t half = (size_t)it->shape[axis] / 2, from = second ? pairs ? 1 : half : 0;
-    it->shape[axis] = it->axes.size[axis] = (int64_t)half;
-    it->offset += from * (size_t)it->axes.stride[axis];
-    if (pairs) it->axes.stride[axis] *= 2;
-    if (axis == it->ndim - 1) {
-        it->whole_rows = false;
-    } else if (it->whole_rows) {
-        it->row_axes.size[axis] = (int64_t)half;
-        it->row_offset += from * (size_t)it->row_axes.stride[axis];
-        if (pairs) it->row_axes.stride[axis] *= 2;
-    }
-    return CX_OK;
-}
-
-static cx_status apply(item *it, unsigned how, bool turned_conv)
-{
-    enum { CUTS = CX__FIRST_HALF | CX__SECOND_HALF | CX__EVEN | CX__ODD };
-    bool conv = (how & CX__CONV) && it->ndim > 1 && it->shape[it->ndim - 1] != 1;
-    bool shaped = (how & (CX__TRANSPOSE | CUTS)) || conv;
-    if (shaped && it->axes.count != it->ndim) return misfit(it, "a plain tensor");
-    if ((how & CX__TRANSPOSE) || conv) CX_TRY(turn(it));
-    if (how & CUTS) CX_TRY(cut(it, how));
-    if ((how & CX__PLUS_ONE) || ((how & CX__PLUS_ONE_CONV) && turned_conv)) it->add += 1;
-    if (it->add != 0) it->whole_rows = false;
-    return CX_OK;
-}
-
-/* Rows of a tensor, numbered in row-major order. */
-static cx__axes axes_of_rows(const cx_tensor *t)
-{
-    cx__axes a = { .count = t->ndim > 1 ? t->ndim - 1 : 0 };
-    int64_t stride = 1;
-    for (int i = a.count - 1; i >= 0; i--) {
-        a.size[i] = t->shape[i];
-        a.stride[i] = stride;
-        stride *= t->shape[i]; /* at most the element count, which is checked */
-    }
-    return a;
-}
 
 static cx_status check_origin(const cx__origin *o)
 {
@@ -114,46 +37,42 @@ static cx_status check_origin(const cx__origin *o)
                    cx__tensor_text(&o->s.t, text, sizeof text));
 }
 
-static cx_status add_item(items *all, const cx__origin *o, const cx__renamed *r)
+static cx_status add_item(items *all, const cx__origin *o, const cx__renamed *r,
+                          const cx__facts *facts)
 {
     if (!cx__grow(&all->list, &all->cap, all->count, sizeof *all->list)) return no_memory();
     item *it = &all->list[all->count];
-    *it = (item){ .origin = o,
-                  .expert = r->expert,
-                  .axes = o->axes,
-                  .row_axes = axes_of_rows(&o->s.t),
-                  .whole_rows = o->s.t.ndim > 1,
-                  .add = o->add,
-                  .ndim = o->s.t.ndim };
-    memcpy(it->shape, o->s.t.shape, sizeof it->shape);
+    *it = (item){ .expert = r->expert, .joined = r->how & CX__JOIN };
     if (!(it->name = cx__strdup(r->name))) return no_memory();
     all->count++;
-    return apply(it, r->how, all->turned_conv);
+    cx__view_init(&it->v, o);
+    return cx__view_apply(&it->v, r, facts);
 }
 
 /* All results of one tensor. */
-static cx_status add_tensor(items *all, const cx__origin *o, const cx__rename *rules, bool tied)
+static cx_status add_tensor(items *all, const cx__origin *o, const cx__rename *rules,
+                            const cx__facts *facts)
 {
     size_t before = all->count;
-    cx__renamed r;
+    cx__renamed r = { .more = true };
     CX_TRY(check_origin(o));
-    for (const cx__rename *next = rules; next;) {
-        CX_TRY(cx__rename_apply(&next, o->s.t.name, tied, &r));
-        if (!(r.how & CX__DROP)) CX_TRY(add_item(all, o, &r));
+    for (size_t nth = 0; r.more; nth++) {
+        CX_TRY(cx__rename_apply(rules, o->s.t.name, nth, facts, &r));
+        if (!(r.how & CX__DROP)) CX_TRY(add_item(all, o, &r, facts));
     }
     if (all->count > before) all->bytes_in += o->s.t.bytes;
     return CX_OK;
 }
 
-static cx_status find_turned_conv(const cx__source *src, const cx__rename *rules, bool *out)
+/* Whether a tensor shows that the checkpoint has HF's layout. */
+static cx_status find_layout(const cx__source *src, const cx__rename *rules, cx__facts *facts)
 {
-    *out = false;
-    for (size_t i = 0; i < cx__source_count(src) && !*out; i++) {
+    for (size_t i = 0; i < cx__source_count(src) && !facts->hf; i++) {
         const cx_tensor *t = &cx__source_at(src, i)->s.t;
-        const cx__rename *next = rules;
         cx__renamed r;
-        CX_TRY(cx__rename_apply(&next, t->name, false, &r));
-        *out = (r.how & CX__CONV) && t->ndim > 1 && t->shape[t->ndim - 1] != 1;
+        CX_TRY(cx__rename_apply(rules, t->name, 0, facts, &r));
+        bool turned = (r.how & CX__CONV) && t->ndim > 1 && t->shape[t->ndim - 1] != 1;
+        facts->hf = turned || (r.how & CX__HF);
     }
     return CX_OK;
 }
@@ -180,26 +99,34 @@ static bool same_packing(const cx__packed *a, const cx__packed *b)
            a->scale_dtype == b->scale_dtype;
 }
 
+/* Tensors that CX__JOIN makes one: queries, keys and values. */
+enum { PARTS = 3 };
+
 /* Experts 0, 1, 2, ... of one shape and one way to be read. */
 static cx_status check_stack(const item *it, size_t n)
 {
+    const cx__view *v = &it->v;
     for (size_t i = 0; i < n; i++) {
         const item *x = &it[i];
+        const cx__origin *from = x->v.origin;
         if (n > 1 && x->expert < 0)
-            return CX_FAIL(CX_EFORMAT, "%s: '%s' and '%s' both become '%s'", x->origin->s.path,
-                           it[0].origin->s.t.name, it[1].origin->s.t.name, x->name);
+            return CX_FAIL(CX_EFORMAT, "%s: '%s' and '%s' both become '%s'", from->s.path,
+                           it[0].v.origin->s.t.name, it[1].v.origin->s.t.name, x->name);
         if (x->expert >= 0 && x->expert != (long)i)
-            return CX_FAIL(CX_EFORMAT, "%s: '%s': expected expert %zu, found %ld",
-                           x->origin->s.path, x->origin->s.t.name, i, x->expert);
-        if (x->ndim != it->ndim || memcmp(x->shape, it->shape, sizeof x->shape) ||
-            x->origin->s.t.dtype != it->origin->s.t.dtype)
-            return CX_FAIL(CX_ESHAPE, "%s: '%s': expected shape and dtype of '%s'",
-                           x->origin->s.path, x->origin->s.t.name, it->origin->s.t.name);
-        if (!same_axes(&x->axes, &it->axes) || x->offset != it->offset)
+            return CX_FAIL(CX_EFORMAT, "%s: '%s': expected expert %zu, found %ld", from->s.path,
+                           from->s.t.name, i, x->expert);
+        if (x->v.ndim != v->ndim || memcmp(x->v.shape, v->shape, sizeof v->shape) ||
+            from->s.t.dtype != v->origin->s.t.dtype)
+            return CX_FAIL(CX_ESHAPE, "%s: '%s': expected shape and dtype of '%s'", from->s.path,
+                           from->s.t.name, v->origin->s.t.name);
+        if (!same_axes(&x->v.axes, &v->axes) || x->v.offset != v->offset)
             return CX_FAIL(CX_EUNSUPPORTED, "%s: '%s': is stored in another order than '%s'",
-                           x->origin->s.path, x->origin->s.t.name, it->origin->s.t.name);
+                           from->s.path, from->s.t.name, v->origin->s.t.name);
     }
-    return it->ndim < CX_MAX_DIMS ? CX_OK : misfit(it, "fewer dimensions");
+    if (it->joined && (n != PARTS || v->ndim == 0))
+        return CX_FAIL(CX_EFORMAT, "%s: '%s': expected %d tensors that become '%s', found %zu",
+                       v->origin->s.path, v->origin->s.t.name, PARTS, it->name, n);
+    return v->ndim < CX_MAX_DIMS ? CX_OK : cx__view_misfit(v, "fewer dimensions");
 }
 
 /* Joins neighbours that lie together, drops axes of one. */
@@ -222,60 +149,64 @@ static void merge_axes(cx__axes *a)
 
 static void take_shape(cx__entry *e, const item *it, size_t n)
 {
-    bool stacked = it->expert >= 0;
-    e->ndim = it->ndim + stacked;
+    const cx__view *v = &it->v;
+    bool stacked = it->expert >= 0 && !it->joined;
+    e->ndim = v->ndim + stacked;
     if (stacked) e->shape[0] = (int64_t)n;
-    memcpy(e->shape + stacked, it->shape, (size_t)it->ndim * sizeof *it->shape);
+    memcpy(e->shape + stacked, v->shape, (size_t)v->ndim * sizeof *v->shape);
+    if (it->joined) e->shape[0] *= (int64_t)n;
     e->cols = e->ndim ? (size_t)e->shape[e->ndim - 1] : 1;
     e->rows = e->part_elements = 1;
-    for (int i = 0; i < it->ndim; i++) e->part_elements *= (size_t)it->shape[i];
+    for (int i = 0; i < v->ndim; i++) e->part_elements *= (size_t)v->shape[i];
     for (int i = 0; i + 1 < e->ndim; i++) e->rows *= (size_t)e->shape[i];
 }
 
 /* Pieces are runs of elements; of turned tensors, whole rows, since a column is read in one go. */
-static cx_status take_step(cx__entry *e, const item *it)
+static cx_status take_step(cx__entry *e, const cx__view *v)
 {
     const cx__axes *a = &e->axes;
     int last = a->count - 1;
     e->step = CX__PIECE;
     e->turned = last > 0 && a->stride[last] != 1 && a->stride[last - 1] == 1;
-    bool rows = e->turned || (e->whole_rows && it->origin->s.packed);
+    bool rows = e->turned || (e->whole_rows && v->origin->s.packed);
     size_t row = e->turned ? (size_t)a->size[last] : e->cols;
     if (!rows || row == 0) return CX_OK;
-    if (row > CX__PIECE) return misfit(it, "shorter rows");
+    if (row > CX__PIECE) return cx__view_misfit(v, "shorter rows");
     e->step = CX__PIECE / row * row;
     return CX_OK;
 }
 
 static cx_status add_entry(cx__entries *all, const item *it, size_t n)
 {
+    const cx__view *v = &it->v;
     size_t count;
     CX_TRY(check_stack(it, n));
     if (!cx__grow(&all->list, &all->cap, all->count, sizeof *all->list)) return no_memory();
     cx__entry *e = &all->list[all->count];
     *e = (cx__entry){ .part_count = n,
-                      .axes = it->axes,
-                      .offset = it->offset,
-                      .row_axes = it->row_axes,
-                      .row_offset = it->row_offset,
-                      .whole_rows = it->whole_rows,
-                      .add = it->add,
-                      .from = it->origin->s.t.dtype };
+                      .axes = v->axes,
+                      .offset = v->offset,
+                      .row_axes = v->row_axes,
+                      .row_offset = v->row_offset,
+                      .whole_rows = v->whole_rows,
+                      .add = v->add,
+                      .from = v->origin->s.t.dtype };
     e->name = cx__strdup(it->name);
     e->parts = cx__alloc_array(n, sizeof(cx__origin *));
     all->count++;
     if (!e->name || !e->parts) return no_memory();
     for (size_t i = 0; i < n; i++) {
-        e->parts[i] = it[i].origin;
-        e->whole_rows = e->whole_rows && it[i].whole_rows && it[i].row_offset == it->row_offset &&
-                        same_axes(&it[i].row_axes, &it->row_axes) &&
-                        same_packing(it[i].origin->s.packed, it->origin->s.packed);
+        const cx__view *x = &it[i].v;
+        e->parts[i] = x->origin;
+        e->whole_rows = e->whole_rows && x->whole_rows && x->row_offset == v->row_offset &&
+                        same_axes(&x->row_axes, &v->row_axes) &&
+                        same_packing(x->origin->s.packed, v->origin->s.packed);
     }
     take_shape(e, it, n);
     if (!cx__mul(e->part_elements, n, &count) || !cx__mul(count, sizeof(double), &count))
-        return misfit(it, "fewer elements");
+        return cx__view_misfit(v, "fewer elements");
     merge_axes(&e->axes);
-    return take_step(e, it);
+    return take_step(e, v);
 }
 
 static cx_status stack(items *all, cx__entries *out)
@@ -315,9 +246,12 @@ cx_status cx__entries_make(const cx__source *src, const cx__arch *arch, bool tie
     const cx__rename *rules = cx__arch_renames(arch);
     cx__entries made = { 0 };
     items all = { 0 };
-    cx_status st = find_turned_conv(src, rules, &all.turned_conv);
+    cx__facts facts;
+    cx__facts_read(cx__source_config(src), tied, &facts);
+    facts.headless = !cx__source_find(src, "lm_head.weight");
+    cx_status st = find_layout(src, rules, &facts);
     for (size_t i = 0; i < cx__source_count(src) && st == CX_OK; i++)
-        st = add_tensor(&all, cx__source_at(src, i), rules, tied);
+        st = add_tensor(&all, cx__source_at(src, i), rules, &facts);
     if (st == CX_OK && !all.count)
         st = CX_FAIL(CX_EFORMAT, "%s: holds no weights", cx__source_folder(src));
     if (st == CX_OK) st = stack(&all, &made);

@@ -68,11 +68,40 @@ static cx_status copy_files(const files *f)
     return st;
 }
 
+static bool has_file(const files *f, const char *name)
+{
+    if (!cx__source_has_files(f->source)) return false;
+    char *path = cx__path_join(cx__source_folder(f->source), name);
+    bool there = path && cx__path_exists(path);
+    cx__free(path);
+    return there;
+}
+
 /* Takes over text. */
 static cx_status put_text(const files *f, const char *name, char *text, size_t len)
 {
     cx_status st = cx__manifest_put(f->manifest, name, text, len);
     cx__free(text);
+    return st;
+}
+
+/* Checkpoints older than tokenizer.json get one. What cannot be rebuilt is no reason to keep the
+ * weights back. */
+static cx_status put_tokenizer(const files *f)
+{
+    char *tokenizer = NULL, *config = NULL;
+    if (has_file(f, "tokenizer.json")) return CX_OK;
+    cx_status st = cx__source_tokenizer(f->source, &tokenizer, &config);
+    if (st == CX_ENOMEM) return st;
+    if (st != CX_OK) {
+        cx__log(CX_LOG_WARN, "no tokenizer.json: %s", cx_error());
+        return CX_OK;
+    }
+    st = put_text(f, "tokenizer.json", tokenizer, strlen(tokenizer));
+    bool needed = !has_file(f, "tokenizer_config.json");
+    if (st == CX_OK && needed)
+        st = cx__manifest_put(f->manifest, "tokenizer_config.json", config, strlen(config));
+    cx__free(config);
     return st;
 }
 
@@ -93,5 +122,6 @@ cx_status cx__files_put(const cx__source *source, const cx__layout *plan, const 
     CX_TRY(put_text(&f, "model.safetensors.index.json", text, len));
     CX_TRY(cx__card_text(cx__source_folder(source), base_model, &text, &len));
     CX_TRY(put_text(&f, "README.md", text, len));
-    return copy_files(&f);
+    if (cx__source_has_files(source)) CX_TRY(copy_files(&f));
+    return put_tokenizer(&f);
 }

@@ -86,23 +86,22 @@ static bool put_folder(cx__buf *b, const char *folder)
     return good;
 }
 
-/* Hash of names, sizes and times of the files; "" if they cannot be listed. */
-static void state_text(const char *path, char out[17])
+cx_status cx__source_state(const char *path, char out[17])
 {
     cx__buf b = { .max = 64 << 20 };
-    bool folder = cx__path_is_dir(path),
-         good = folder ? put_folder(&b, path) : put_state(&b, "", path);
-    *out = '\0';
+    bool folder = cx__path_is_dir(path);
+    bool good = folder ? put_folder(&b, path) : put_state(&b, "", path);
     if (good) cx__hash_text(cx__hash(b.data ? b.data : "", b.len), out);
     cx__buf_free(&b);
+    return good ? CX_OK : CX_FAIL(CX_ENOMEM, "%s: no memory for the list of its files", path);
 }
 
 /* ---- what was asked for ---- */
 
 /* Keys that must be equal for a folder to be what is asked for, in the order of sentences. */
 static const char *const compared[] = {
-    "source",        "revision",      "source_state", "recipe",     "bits",
-    "group_size",    "mode",          "dtype",        "rule",       "rules",
+    "source",        "revision",      "source_state", "mode",       "bits",
+    "group_size",    "recipe",        "dtype",        "rule",       "rules",
     "critical_bits", "standard_bits", "critical",     "dequantize",
 };
 enum { COMPARED = sizeof compared / sizeof *compared };
@@ -112,18 +111,14 @@ static int put(json_t *o, const char *key, json_t *value)
     return json_object_set_new(o, key, value);
 }
 
-static int put_source(json_t *o, const char *path, const cx_convert_options *opt)
+static int put_source(json_t *o, const char *path, const char *state, const cx_convert_options *opt)
 {
     char *hub = cx__hub_name(path), *revision = hub_revision(path), *last = last_part(path);
-    char state[17];
     const char *name = opt->name ? opt->name : hub ? hub : last;
     int bad = put(o, "source", json_string(name ? name : ""));
-    if (opt->revision || revision) {
+    if (opt->revision || revision)
         bad |= put(o, "revision", json_string(opt->revision ? opt->revision : revision));
-    } else {
-        state_text(path, state);
-        bad |= put(o, "source_state", json_string(state));
-    }
+    else bad |= put(o, "source_state", json_string(state));
     cx__free(hub);
     cx__free(revision);
     cx__free(last);
@@ -141,14 +136,14 @@ static int put_mixed(json_t *o, const cx_convert_options *opt)
     return bad | put(o, "critical", list);
 }
 
-cx_status cx__request_make(const char *path, const cx_convert_options *opt, const cx__rules *rules,
-                           json_t **out)
+cx_status cx__request_make(const char *path, const char *state, const cx_convert_options *opt,
+                           const cx__rules *rules, json_t **out)
 {
     cx__packing p;
     char hash[17];
     json_t *o = json_object();
     CX_TRY(cx__recipe_packing(opt, &p));
-    int bad = !o || put_source(o, path, opt) ||
+    int bad = !o || put_source(o, path, state, opt) ||
               put(o, "recipe", json_string(cx_recipe_name(opt->recipe)));
     if (!bad && p.mode)
         bad = put(o, "bits", json_integer(p.bits)) || put(o, "group_size", json_integer(p.group)) ||

@@ -6,8 +6,10 @@
 
 /* "org/name" of a folder in the hub cache, else NULL. Caller cx__free()s. */
 char *cx__hub_name(const char *source);
+/* Hash of names, sizes and times of a source's files. Errors: CX_ENOMEM. */
+cx_status cx__source_state(const char *path, char out[17]);
 /* Source, its revision or state, recipe, packing. *out: caller json_decref()s. */
-cx_status cx__request_make(const char *path, const cx_convert_options *options,
+cx_status cx__request_make(const char *path, const char *state, const cx_convert_options *options,
                            const cx__rules *rules, json_t **out);
 /* What conversion.json says besides hashes; NULL without memory. method: the source's quantization,
  * or NULL. Caller json_decref()s. */

@@ -2,6 +2,8 @@
  * to check its files; one entry of the table each. Tested by tests/unit/test_convert*.c. */
 #include "convert/source.h"
 #include "convert/config.h"
+#include "convert/gguf.h"
+#include "text/text.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -15,6 +17,8 @@ typedef struct format {
     cx_status (*open)(cx__source *s, const char *path);
     cx_status (*check)(const cx__source *s);
     void (*close)(cx__source *s);
+    cx_status (*tokenizer)(const cx__source *s, char **json, char **config);
+    bool alone; /* one file says all: only a file is opened, never a folder */
 } format;
 
 struct cx__source {
@@ -89,11 +93,130 @@ static void close_safetensors(cx__source *s)
     cx_tensors_close(s->files);
 }
 
+/* ---- PyTorch ---- */
+
+static const char *const torch_tails[] = { ".bin", ".pt", ".pth", NULL };
+
+static cx_status open_torch(cx__source *s, const char *path)
+{
+    cx__torch *t;
+    CX_TRY(cx__torch_open(path, &t));
+    s->files = t;
+    CX_TRY(make_list(s, cx__torch_count(t), path));
+    for (size_t i = 0; i < cx__torch_count(t); i++) add_origin(s, cx__torch_at(t, i));
+    return CX_OK;
+}
+
+static cx_status check_torch(const cx__source *s)
+{
+    return cx__torch_check(s->files);
+}
+
+static void close_torch(cx__source *s)
+{
+    cx__torch_close(s->files);
+}
+
+/* ---- GGUF ---- */
+
+static const char *const gguf_tails[] = { ".gguf", NULL };
+
+static int64_t rows_of(const cx_tensor *t)
+{
+    return t->ndim > 1 ? t->shape[0] : 1;
+}
+
+/* Swaps what the checkpoint has the other way round. */
+static void turn(cx__origin *o)
+{
+    cx_tensor *t = &o->s.t;
+    int64_t size = t->shape[0], stride = o->axes.stride[0];
+    t->shape[0] = o->axes.size[0] = t->shape[1];
+    t->shape[1] = o->axes.size[1] = size;
+    o->axes.stride[0] = o->axes.stride[1];
+    o->axes.stride[1] = stride;
+    o->s.packed = NULL;
+}
+
+/* [heads, 2, dim / 2, in], see gguf.h. */
+static void unpermute(cx__origin *o, size_t heads)
+{
+    const cx_tensor *t = &o->s.t;
+    int64_t rows = t->shape[0], in = t->ndim > 1 ? t->shape[1] : 1, dim = rows / (int64_t)heads;
+    o->axes = (cx__axes){ 4, { (int64_t)heads, 2, dim / 2, in }, { dim * in, in, 2 * in, 1 } };
+    o->rows = (cx__axes){ 3, { (int64_t)heads, 2, dim / 2 }, { dim, 1, 2 } };
+}
+
+static cx_status add_gguf(cx__source *s, const cx__stored *stored)
+{
+    cx__gguf_name name;
+    CX_TRY(cx__gguf_rename(s->files, stored, &name));
+    if (name.how == CX__GGUF_DROP) return CX_OK;
+    add_origin(s, stored);
+    cx__origin *o = &s->origins.list[s->origins.count - 1];
+    if (!(o->s.t.name = cx__origins_format(&s->origins, "%s", name.name)))
+        return no_memory(stored->path);
+    switch (name.how) {
+    case CX__GGUF_UNPERMUTE: unpermute(o, name.heads); break;
+    case CX__GGUF_MINUS_ONE: o->add = -1; break;
+    case CX__GGUF_TRANSPOSE: turn(o); break;
+    case CX__GGUF_ROW:
+        o->s.t.ndim = 2;
+        o->s.t.shape[1] = o->s.t.shape[0];
+        o->s.t.shape[0] = 1;
+        o->axes = (cx__axes){ 2, { 1, o->s.t.shape[1] }, { o->s.t.shape[1], 1 } };
+        break;
+    default: break;
+    }
+    return CX_OK;
+}
+
+/* "Q4_K" of the first matrix that is packed. */
+static void note_packing(cx__source *s)
+{
+    for (size_t i = 0; i < s->origins.count && !s->method; i++)
+        if (rows_of(&s->origins.list[i].s.t) > 1) s->method = s->origins.list[i].s.packing;
+}
+
+static cx_status open_gguf(cx__source *s, const char *path)
+{
+    cx__gguf *g;
+    CX_TRY(cx__gguf_open(path, &g));
+    s->files = g;
+    CX_TRY(make_list(s, cx__gguf_count(g), path));
+    for (size_t i = 0; i < cx__gguf_count(g); i++) CX_TRY(add_gguf(s, cx__gguf_at(g, i)));
+    note_packing(s);
+    return cx__gguf_config(g, &s->config);
+}
+
+static cx_status check_gguf(const cx__source *s)
+{
+    return cx__gguf_check(s->files);
+}
+
+static void close_gguf(cx__source *s)
+{
+    cx__gguf_close(s->files);
+}
+
+static cx_status gguf_tokenizer(const cx__source *s, char **json, char **config)
+{
+    return cx__gguf_tokenizer(s->files, json, config);
+}
+
 /* ---- which format ---- */
+
+static cx_status folder_tokenizer(const cx__source *s, char **json, char **config)
+{
+    return cx__tokenizer_rebuild_folder(s->folder, json, config);
+}
 
 /* The first that fits is taken, so of a folder with several the safest. */
 static const format formats[] = {
-    { "safetensors", safetensors_tails, open_safetensors, check_safetensors, close_safetensors },
+    { "safetensors", safetensors_tails, open_safetensors, check_safetensors, close_safetensors,
+      folder_tokenizer, false },
+    { "PyTorch", torch_tails, open_torch, check_torch, close_torch, folder_tokenizer, false },
+    { "GGUF", gguf_tails, open_gguf, check_gguf, close_gguf, gguf_tokenizer, true },
 };
 enum { FORMATS = sizeof formats / sizeof *formats };
 
@@ -117,7 +240,7 @@ static const format *format_of_folder(const char *path)
     int best = FORMATS;
     for (struct dirent *e; d && (e = readdir(d));)
         for (int i = 0; i < best; i++)
-            if (e->d_name[0] != '.' && is_of(&formats[i], e->d_name)) best = i;
+            if (e->d_name[0] != '.' && !formats[i].alone && is_of(&formats[i], e->d_name)) best = i;
     if (d) closedir(d);
     return best < FORMATS ? &formats[best] : NULL;
 }
@@ -129,7 +252,8 @@ static cx_status find_format(const char *path, cx__source *s)
         if (!(s->folder = cx__strdup(path))) return no_memory(path);
         s->format = format_of_folder(path);
         if (s->format) return CX_OK;
-        return CX_FAIL(CX_ENOTFOUND, "%s: holds no weights: expected .safetensors files", path);
+        return CX_FAIL(CX_ENOTFOUND, "%s: holds no weights: expected .safetensors or PyTorch files",
+                       path);
     }
     const char *slash = strrchr(path, '/');
     s->folder = slash ? cx__strndup(path, slash > path ? (size_t)(slash - path) : 1)
@@ -138,7 +262,10 @@ static cx_status find_format(const char *path, cx__source *s)
     for (size_t i = 0; i < FORMATS && !s->format; i++)
         if (is_of(&formats[i], path)) s->format = &formats[i];
     if (s->format) return CX_OK;
-    return CX_FAIL(CX_EARG, "%s: expected a folder, or a file named .safetensors", path);
+    return CX_FAIL(CX_EARG,
+                   "%s: expected a folder, or a file named .gguf, .safetensors, .bin, .pt "
+                   "or .pth",
+                   path);
 }
 
 /* ---- the whole ---- */
@@ -164,7 +291,7 @@ static cx_status open_source(cx__source *s, const char *path)
     CX_TRY(s->format->open(s, path));
     if (!s->config) CX_TRY(cx__config_load(s->folder, &s->config));
     snprintf(where, sizeof where, "%.1000s/config.json", s->folder);
-    CX_TRY(cx__foreign_merge(&s->origins, s->config, where, &s->method));
+    if (!s->format->alone) CX_TRY(cx__foreign_merge(&s->origins, s->config, where, &s->method));
     return sort_names(s, path);
 }
 
@@ -219,6 +346,16 @@ const char *cx__source_quantization(const cx__source *s)
 const char *cx__source_folder(const cx__source *s)
 {
     return s->folder;
+}
+
+bool cx__source_has_files(const cx__source *s)
+{
+    return !s->format->alone;
+}
+
+cx_status cx__source_tokenizer(const cx__source *s, char **json, char **config)
+{
+    return s->format->tokenizer(s, json, config);
 }
 
 cx_status cx__source_check(const cx__source *s)

@@ -16,6 +16,7 @@ typedef struct cx__axes {
 typedef struct cx__origin {
     cx__stored s;
     cx__axes axes; /* of the shape's product of elements */
+    cx__axes rows; /* the same of its rows, for s.packed; count 0: in their order */
     float add;     /* to every element: what a format took away (0 mostly) */
 } cx__origin;
 
@@ -38,6 +39,12 @@ json_t *cx__source_config(const cx__source *s);
 const char *cx__source_quantization(const cx__source *s);
 /* Folder of the files beside the weights (tokenizer, licence). */
 const char *cx__source_folder(const cx__source *s);
+/* Whether these belong to the model: a file that says all by itself may lie anywhere. */
+bool cx__source_has_files(const cx__source *s);
+/* Texts of a tokenizer.json and a tokenizer_config.json for a source that has no tokenizer.json.
+ * CX_ENOTFOUND: there is nothing to make them from. Caller cx__free()s both. */
+cx_status cx__source_tokenizer(const cx__source *s, char **tokenizer_json,
+                               char **tokenizer_config_json);
 /* CX_EIO if a file shrank or its disk failed while it was read. */
 cx_status cx__source_check(const cx__source *s);
 

@@ -34,6 +34,9 @@ typedef struct cx__shard_index {
 } cx__shard_index;
 cx_status cx__shard_index_parse(const char *text, size_t len, const char *where,
                                 cx__shard_index *out);
+/* The same with shards whose names end with `suffix`. */
+cx_status cx__shard_index_parse_of(const char *text, size_t len, const char *where,
+                                   const char *suffix, cx__shard_index *out);
 void cx__shard_index_free(cx__shard_index *x);
 /* A link in a model folder must not lead to files that the folder's author could not know:
  * CX_EFORMAT unless `path`, a file of folder `dir`, is in it or in the blobs of the same hub
@@ -86,5 +89,93 @@ struct cx__stored {
     const char *packing;         /* "Q4_K", ...: for messages; NULL: plain */
     const char *path;            /* of the file, for messages */
 };
+
+/* ---- PyTorch checkpoints -------------------------------------------------------------------------
+ * What torch.save wrote, as an archive or, before PyTorch 1.6, as a stream. Nothing in it is
+ * executed: a pickle is read as data, and whatever is not a dict of tensors and plain values is
+ * refused by name. Tensors are used where the file is mapped, with any stride and offset; several
+ * may share bytes. t.bytes counts what lies between the first and the last element. */
+typedef struct cx__torch cx__torch;
+/* A file, or a folder: the shards that its pytorch_model.bin.index.json names, without one
+ * pytorch_model-*-of-*.bin, without these pytorch_model.bin, without it the only *.bin, *.pt or
+ * *.pth (what a training run leaves beside it is passed over). In a file the dict of tensors is the
+ * outermost one or its member "state_dict" or "model"; values that are no tensors are left out.
+ * Errors: CX_ENOTFOUND, CX_EIO, CX_EFORMAT, CX_ETYPE (a dtype that is not in cx_dtype),
+ * CX_EUNSUPPORTED, CX_ELIMIT, CX_ENOMEM.
+ * Owner: caller, cx__torch_close. Any number of threads may use it at once. */
+cx_status cx__torch_open(const char *path, cx__torch **out);
+void cx__torch_close(cx__torch *t); /* NULL is fine; all views become invalid */
+size_t cx__torch_count(const cx__torch *t);
+/* In the order of files and of the dict in each. Borrowed. */
+const cx__stored *cx__torch_at(const cx__torch *t, size_t i);
+/* CX_EIO if a file shrank while in use, as cx_tensors_check. */
+cx_status cx__torch_check(const cx__torch *t);
+/* Asks the system to read a tensor ahead. Only advice. */
+void cx__torch_prefetch(const cx__torch *t, const cx__stored *s);
+
+/* ---- GGUF ---------------------------------------------------------------------------------------
+ * Metadata and tensors of llama.cpp's files, mapped: strings and data are views into the file. */
+typedef struct cx__gguf cx__gguf;
+
+/* Types of metadata as the file numbers them. */
+typedef enum cx__gguf_type {
+    CX__GGUF_U8,
+    CX__GGUF_I8,
+    CX__GGUF_U16,
+    CX__GGUF_I16,
+    CX__GGUF_U32,
+    CX__GGUF_I32,
+    CX__GGUF_F32,
+    CX__GGUF_BOOL,
+    CX__GGUF_STRING,
+    CX__GGUF_ARRAY,
+    CX__GGUF_U64,
+    CX__GGUF_I64,
+    CX__GGUF_F64,
+    CX__GGUF_TYPES /* how many there are */
+} cx__gguf_type;
+
+typedef struct cx__gguf_value {
+    cx__gguf_type type; /* of the elements; never CX__GGUF_ARRAY: nested arrays are refused */
+    bool array;
+    size_t count;        /* of the elements; 1 if it is no array */
+    const uint8_t *data; /* the first element in the file */
+    size_t bytes;        /* of all */
+    const size_t *marks; /* strings: where every 64th element begins; the reader's */
+} cx__gguf_value;
+
+/* Opens one .gguf file of version 2 or 3, or all parts of a split one by its first part,
+ * NAME-00001-of-0000N.gguf; the metadata are those of the first. Refused is what llama.cpp refuses,
+ * and bytes behind the last tensor, nested arrays, more than 2^16 entries, 2^17 tensors, 255 bytes
+ * in a tensor's name.
+ * Errors: CX_ENOTFOUND, CX_EIO, CX_EFORMAT, CX_EUNSUPPORTED (version 1, big-endian files, a type
+ * of tensors that is not decoded, named), CX_ELIMIT, CX_ENOMEM. Any number of threads may use it. */
+cx_status cx__gguf_open(const char *path, cx__gguf **out);
+/* One file of `len` bytes in memory, borrowed; `where` (its name, copied) begins error sentences. */
+cx_status cx__gguf_parse(const uint8_t *data, size_t len, const char *where, cx__gguf **out);
+void cx__gguf_close(cx__gguf *g); /* NULL is fine */
+/* CX_EIO if a file shrank or its disk failed: what was read since may be zeros. */
+cx_status cx__gguf_check(const cx__gguf *g);
+const char *cx__gguf_path(const cx__gguf *g); /* of the first file */
+
+/* Tensors in the order of the files, names as in them. Elements of block types are F32. Borrowed. */
+size_t cx__gguf_count(const cx__gguf *g);
+const cx__stored *cx__gguf_at(const cx__gguf *g, size_t i);
+const cx__stored *cx__gguf_find(const cx__gguf *g, const char *name); /* NULL: none */
+
+/* Metadata. Strings are not NUL-terminated, and need not be UTF-8. NULL: no such key. */
+const cx__gguf_value *cx__gguf_get(const cx__gguf *g, const char *key);
+/* Element i (0 if it is no array); false if it does not exist or is of another kind. Integers have
+ * any width, but fit in 64 bits with sign; numbers are F32 or F64. */
+bool cx__gguf_value_int(const cx__gguf_value *v, size_t i, int64_t *out);
+bool cx__gguf_value_num(const cx__gguf_value *v, size_t i, double *out);
+bool cx__gguf_value_bool(const cx__gguf_value *v, size_t i, bool *out);
+bool cx__gguf_value_str(const cx__gguf_value *v, size_t i, const char **text, size_t *len);
+/* By key, single values: a missing one leaves *out as it is (set the default before) and gives
+ * CX_OK; a wrong kind or one out of [lo, hi]: CX_EFORMAT naming file and key. */
+cx_status cx__gguf_int(const cx__gguf *g, const char *key, int64_t lo, int64_t hi, int64_t *out);
+cx_status cx__gguf_num(const cx__gguf *g, const char *key, double lo, double hi, double *out);
+cx_status cx__gguf_bool(const cx__gguf *g, const char *key, bool *out);
+cx_status cx__gguf_str(const cx__gguf *g, const char *key, const char **text, size_t *len);
 
 #endif

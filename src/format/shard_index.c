@@ -1,5 +1,5 @@
-/* Reads model.safetensors.index.json: {"metadata": {"total_size": n}, "weight_map": {tensor:
- * shard}}. Tested by tests/unit/test_safetensors_folder.c. */
+/* Reads model.safetensors.index.json, and that of PyTorch shards: {"metadata": {"total_size": n},
+ * "weight_map": {tensor: shard}}. Tested by tests/unit/test_safetensors_folder.c. */
 #include "format/format.h"
 #include "format/strings.h"
 #include <inttypes.h>
@@ -9,7 +9,7 @@
 
 typedef struct parser {
     cx__json_scan scan;
-    const char *where;
+    const char *where, *suffix;
     strings strings;
     cx__shard_index out;
     size_t entry_cap, shard_cap;
@@ -20,13 +20,17 @@ static cx_status fail_memory(const parser *p)
     return CX_FAIL(CX_ENOMEM, "%s: no memory for it", p->where);
 }
 
-bool cx__shard_name_valid(const char *name)
+static bool name_valid(const char *name, const char *suffix)
 {
     static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-                                  "0123456789._-",
-                      suffix[] = ".safetensors";
-    size_t len = strlen(name), tail = sizeof suffix - 1;
+                                  "0123456789._-";
+    size_t len = strlen(name), tail = strlen(suffix);
     return len > tail && strspn(name, allowed) == len && !strcmp(name + len - tail, suffix);
+}
+
+bool cx__shard_name_valid(const char *name)
+{
+    return name_valid(name, ".safetensors");
 }
 
 /* Entries of one shard usually follow each other: the search begins at the last one found. */
@@ -34,11 +38,11 @@ static cx_status shard_number(parser *p, const char *entry, const char *shard, s
 {
     cx__shard_index *x = &p->out;
     size_t last = x->count ? x->entries[x->count - 1].shard : 0;
-    if (!cx__shard_name_valid(shard))
+    if (!name_valid(shard, p->suffix))
         return CX_FAIL(CX_EFORMAT,
-                       "%s: '%s': expected the plain name of a .safetensors file of "
+                       "%s: '%s': expected the plain name of a %s file of "
                        "letters, digits, '.', '_' and '-', found '%s'",
-                       p->where, entry, shard);
+                       p->where, entry, p->suffix, shard);
     for (size_t i = 0; i < x->shard_count; i++) {
         size_t k = (last + i) % x->shard_count;
         if (!strcmp(x->shards[k], shard)) return *out = k, CX_OK;
@@ -163,10 +167,10 @@ static cx_status parse(parser *p)
     return CX_OK;
 }
 
-cx_status cx__shard_index_parse(const char *text, size_t len, const char *where,
-                                cx__shard_index *out)
+cx_status cx__shard_index_parse_of(const char *text, size_t len, const char *where,
+                                   const char *suffix, cx__shard_index *out)
 {
-    parser p = { .where = where };
+    parser p = { .where = where, .suffix = suffix };
     cx_status st;
     if (!cx__strings_init(&p.strings, len)) return fail_memory(&p);
     p.out.strings = p.strings.base;
@@ -176,6 +180,12 @@ cx_status cx__shard_index_parse(const char *text, size_t len, const char *where,
     if (st != CX_OK) return cx__shard_index_free(&p.out), st;
     *out = p.out;
     return CX_OK;
+}
+
+cx_status cx__shard_index_parse(const char *text, size_t len, const char *where,
+                                cx__shard_index *out)
+{
+    return cx__shard_index_parse_of(text, len, where, ".safetensors", out);
 }
 
 void cx__shard_index_free(cx__shard_index *x)

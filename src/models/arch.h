@@ -66,6 +66,76 @@ struct cx__arch {
     const char *const *keeps;   /* NULL-terminated patterns of names that are never cast; NULL */
 };
 
+/* ---- Rules that many architectures share (data, for tables of cx__rename) -------------------- */
+
+#define CX__RULES_END                                                                              \
+    {                                                                                              \
+        NULL, NULL, CX__KEEP                                                                       \
+    }
+/* Whatever the architecture: tables of rotations that HF stores, and a head that is the embedding. */
+#define CX__RULES_ANY                                                                              \
+    { "**inv_freq", NULL, CX__DROP },                                                              \
+    {                                                                                              \
+        "**lm_head.weight", NULL, CX__DROP_IF_TIED                                                 \
+    }
+/* Layers that predict further tokens, which mlx-lm leaves out. */
+#define CX__RULES_MTP                                                                              \
+    { "**layers.**", NULL, CX__DROP_EXTRA }, { "mtp**", NULL, CX__DROP },                          \
+    {                                                                                              \
+        "**.mtp**", NULL, CX__DROP                                                                 \
+    }
+/* Experts one by one under `from` become stacks under `to`. */
+#define CX__RULES_EXPERTS(from, to)                                                                \
+    {                                                                                              \
+        "**" from ".#.*_proj.*", "**" to ".*_proj.*", CX__KEEP                                     \
+    }
+#define CX__RULES_EXPERTS_W(from, to)                                                              \
+    { "**" from ".#.w1.*", "**" to ".gate_proj.*", CX__KEEP },                                     \
+        { "**" from ".#.w2.*", "**" to ".down_proj.*", CX__KEEP },                                 \
+    {                                                                                              \
+        "**" from ".#.w3.*", "**" to ".up_proj.*", CX__KEEP                                        \
+    }
+/* Experts of all gates and ups in one tensor [experts, 2 hidden, dim]. */
+#define CX__RULES_FUSED(from, to)                                                                  \
+    { "**" from ".gate_up_proj", "**" to ".gate_proj.weight", CX__FIRST_HALF },                    \
+        { "**" from ".gate_up_proj", "**" to ".up_proj.weight", CX__SECOND_HALF },                 \
+    {                                                                                              \
+        "**" from ".down_proj", "**" to ".down_proj.weight", CX__KEEP                              \
+    }
+/* Granite's: the same under other names. */
+#define CX__RULES_GRANITE_EXPERTS                                                                  \
+    { "**.block_sparse_moe.input_linear.weight",                                                   \
+      "**.block_sparse_moe.switch_mlp.gate_proj.weight", CX__FIRST_HALF },                         \
+        { "**.block_sparse_moe.input_linear.weight",                                               \
+          "**.block_sparse_moe.switch_mlp.up_proj.weight", CX__SECOND_HALF },                      \
+    {                                                                                              \
+        "**.block_sparse_moe.output_linear.weight",                                                \
+            "**.block_sparse_moe.switch_mlp.down_proj.weight", CX__KEEP                            \
+    }
+/* Latent attention in the absorbed form. */
+#define CX__RULES_LATENT                                                                           \
+    { "**.kv_b_proj.weight", "**.embed_q.weight", CX__LATENT_KEYS },                               \
+    {                                                                                              \
+        "**.kv_b_proj.weight", "**.unembed_out.weight", CX__LATENT_VALUES                          \
+    }
+/* Text models inside of models that see and hear: those parts are left out, the rest is under
+ * "language_model.", whichever order of the two prefixes the checkpoint has. */
+#define CX__RULES_TOWERS                                                                           \
+    { "**vision_tower.**", NULL, CX__DROP }, { "**vision_model.**", NULL, CX__DROP },              \
+        { "**vision_embedder**", NULL, CX__DROP }, { "**visual.**", NULL, CX__DROP },              \
+        { "**audio_tower.**", NULL, CX__DROP }, { "**embed_vision.**", NULL, CX__DROP },           \
+        { "**embed_audio.**", NULL, CX__DROP }, { "**mm_projector.**", NULL, CX__DROP },           \
+        { "**multi_modal_projector.**", NULL, CX__DROP },                                          \
+    {                                                                                              \
+        "patch_merge_mlp.**", NULL, CX__DROP                                                       \
+    }
+#define CX__RULES_TEXT                                                                             \
+    { "model.language_model.**", "language_model.model.**", CX__ON },                              \
+        { "model.**", "language_model.model.**", CX__ON },                                         \
+    {                                                                                              \
+        "lm_head.**", "language_model.lm_head.**", CX__ON                                          \
+    }
+
 /* ---- Weights (weights.c): tensors under MLX's names. All live as long as the model. --------- */
 cx_status cx__weights_new(const cx_tensors *tensors, const cx__rename *rules, const json_t *config,
                           const char *where, bool tied, cx__weights **out);

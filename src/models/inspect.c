@@ -32,7 +32,8 @@ cx_status cx_model_inspect(const char *folder, bool json, char **text)
     *text = NULL;
     CX_TRY(cx__model_open_files(folder, &m));
     cx_model_info_get(m, &info);
-    if (!json) write_text(&info, cx__arch_find(info.model_type) != NULL, &b);
+    const cx__arch *arch = cx__arch_find(info.model_type);
+    if (!json) write_text(&info, arch && cx__arch_runs(arch), &b);
     cx_status st = json ? write_json(&info, &b) : CX_OK;
     cx_model_close(m);
     *text = cx__buf_take(&b);

@@ -15,7 +15,7 @@ static const struct {
     const cx__arch *arch;
 } archs[] = {
 #define CX_ARCH(arch) { #arch, &cx__arch_##arch },
-#define CX_ALIAS(type, arch) { #type, &cx__arch_##arch },
+#define CX_ALIAS(type, arch) { type, &cx__arch_##arch },
 #include "models/models.def"
 #undef CX_ARCH
 #undef CX_ALIAS
@@ -33,11 +33,7 @@ const char *cx__arch_name(const cx__arch *arch)
     return arch->name;
 }
 
-static const cx__rename any_renames[] = {
-    { "**.rotary_emb.inv_freq", NULL, CX__DROP },
-    { "lm_head.weight", NULL, CX__DROP_IF_TIED },
-    { NULL, NULL, CX__KEEP },
-};
+static const cx__rename any_renames[] = { CX__RULES_ANY, CX__RULES_END };
 
 bool cx__arch_runs(const cx__arch *arch)
 {
@@ -47,124 +43,6 @@ bool cx__arch_runs(const cx__arch *arch)
 const cx__rename *cx__arch_renames(const cx__arch *arch)
 {
     return arch && arch->renames ? arch->renames : any_renames;
-}
-
-enum { STARS = 6 };
-
-/* What the stars of a pattern stood for, in order, and its '#'. */
-typedef struct captures {
-    const char *at[STARS];
-    size_t len[STARS];
-    int count;
-    long number;
-} captures;
-
-static bool match(const char *pattern, const char *name, captures *c);
-
-/* The rest of a pattern behind a star that stands for `least` or more bytes up to `most`: the
- * longest that fits. Patterns are ours, so the depth is their number of stars. */
-static bool match_star(const char *rest, const char *name, size_t least, size_t most, captures *c)
-{
-    int mine = c->count++;
-    if (mine == STARS) return false;
-    for (size_t n = most + 1; n-- > least;) {
-        c->count = mine + 1;
-        c->at[mine] = name;
-        c->len[mine] = n;
-        if (match(rest, name + n, c)) return true;
-    }
-    return false;
-}
-
-static bool match(const char *pattern, const char *name, captures *c)
-{
-    for (; *pattern; pattern++) {
-        if (!strncmp(pattern, "**", 2)) return match_star(pattern + 2, name, 0, strlen(name), c);
-        if (*pattern == '*') return match_star(pattern + 1, name, 1, strcspn(name, "."), c);
-        if (*pattern == '#') {
-            size_t n = strspn(name, "0123456789");
-            if (n == 0 || n > 6) return false;
-            c->number = strtol(name, NULL, 10);
-            name += n;
-        } else if (*name++ != *pattern) {
-            return false;
-        }
-    }
-    return *name == '\0';
-}
-
-bool cx__pattern_match(const char *pattern, const char *name)
-{
-    captures c = { .number = -1 };
-    return match(pattern, name, &c);
-}
-
-/* Writes `to` with each star replaced by what it stood for. */
-static bool expand(const char *to, const captures *c, char *out, size_t len)
-{
-    size_t at = 0;
-    int next = 0;
-    for (; *to; to++) {
-        const char *part = to;
-        size_t n = 1;
-        if (*to == '*' && next < c->count) {
-            part = c->at[next];
-            n = c->len[next++];
-            if (to[1] == '*') to++;
-        }
-        if (n >= len - at) return false;
-        memcpy(out + at, part, n);
-        at += n;
-    }
-    out[at] = '\0';
-    return true;
-}
-
-/* The first rule from `rules` on that is for this name; only those with the pattern `same`, if
- * given. */
-static const cx__rename *find_rule(const cx__rename *rules, const char *same, const char *name,
-                                   bool tied, captures *c)
-{
-    for (; rules->pattern; rules++) {
-        if (same && strcmp(rules->pattern, same) != 0) continue;
-        if ((rules->how & CX__DROP_IF_TIED) && !tied) continue;
-        *c = (captures){ .number = -1 };
-        if (match(rules->pattern, name, c)) return rules;
-    }
-    return NULL;
-}
-
-cx_status cx__rename_apply(const cx__rename **next, const char *name, bool tied, cx__renamed *out)
-{
-    captures c = { .number = -1 }, other;
-    const cx__rename *rule = find_rule(*next, NULL, name, tied, &c), *more = NULL;
-    bool keep = !rule || !rule->to;
-    if (keep ? strlen(name) >= sizeof out->name
-             : !expand(rule->to, &c, out->name, sizeof out->name))
-        return CX_FAIL(CX_ELIMIT, "tensor name '%.64s...' is longer than %zu bytes", name,
-                       sizeof out->name);
-    if (keep) memcpy(out->name, name, strlen(name) + 1);
-    out->how = rule ? rule->how : CX__KEEP;
-    out->expert = c.number;
-    if (out->how & CX__DROP_IF_TIED) out->how = CX__DROP;
-    if (rule && !(out->how & CX__DROP))
-        more = find_rule(rule + 1, rule->pattern, name, tied, &other);
-    *next = more;
-    return CX_OK;
-}
-
-const cx__pack_rule *cx__arch_pack(const cx__arch *arch, const char *path)
-{
-    for (const cx__pack_rule *r = arch ? arch->packs : NULL; r && r->pattern; r++)
-        if (cx__pattern_match(r->pattern, path)) return r;
-    return NULL;
-}
-
-bool cx__arch_keeps_dtype(const cx__arch *arch, const char *name)
-{
-    for (const char *const *p = arch ? arch->keeps : NULL; p && *p; p++)
-        if (cx__pattern_match(*p, name)) return true;
-    return false;
 }
 
 /* The member under the first of the '|'-separated names that is there and not null. */

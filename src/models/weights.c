@@ -86,12 +86,13 @@ bool cx__weights_has(const cx__weights *w, const char *name)
     return find(w, name) != NULL;
 }
 
-static cx_status add(cx__weights *w, const cx_tensor *t, const cx__rename *rules, bool tied)
+static cx_status add(cx__weights *w, const cx_tensor *t, const cx__rename *rules,
+                     const cx__facts *facts)
 {
     cx__renamed r;
-    CX_TRY(cx__rename_apply(&rules, t->name, tied, &r));
+    CX_TRY(cx__rename_apply(rules, t->name, 0, facts, &r));
     if (r.how & CX__DROP) return CX_OK;
-    if (rules || r.expert >= 0 || (r.how & ~CX__TRANSPOSE)) {
+    if (r.more || r.expert >= 0 || (r.how & ~CX__TRANSPOSE)) {
         w->reshaped = t->name;
         snprintf(r.name, sizeof r.name, "%s", t->name);
         r.how = CX__KEEP;
@@ -129,12 +130,14 @@ static cx_status fill(cx__weights *w, const cx_tensors *tensors, const cx__renam
                       const json_t *config, bool tied)
 {
     size_t n = cx_tensors_count(tensors);
+    cx__facts facts;
+    cx__facts_read(config, tied, &facts);
     w->bucket_count = 2 * n + 1;
     w->entries = cx__calloc(n + 1, sizeof *w->entries);
     w->buckets = cx__calloc(w->bucket_count, sizeof *w->buckets);
     if (!w->entries || !w->buckets || n > UINT32_MAX - 1)
         return CX_FAIL(CX_ENOMEM, "%s: %zu tensors: out of memory", w->where, n);
-    for (size_t i = 0; i < n; i++) CX_TRY(add(w, cx_tensors_at(tensors, i), rules, tied));
+    for (size_t i = 0; i < n; i++) CX_TRY(add(w, cx_tensors_at(tensors, i), rules, &facts));
     return find_quantization(w, config);
 }
 

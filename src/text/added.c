@@ -3,73 +3,8 @@
  * tests/oracle/golden_tokenizers.py. */
 #include "text/parts.h"
 
-/* Searching takes at most the longest content per byte of text; memory is 24 bytes per byte. */
+/* Searching takes at most the longest content per byte of text. */
 enum { CONTENT_MAX = 1000, CONTENTS_MAX = 1 << 20 };
-
-/* ---- trie: nodes by (parent, byte) in a hash table ---- */
-
-static size_t trie_slot(const cx__trie *t, uint64_t key)
-{
-    size_t mask = t->slots - 1, slot = (size_t)(key * 0x9E3779B97F4A7C15u >> 20) & mask;
-    while (t->keys[slot] != key && t->keys[slot] != UINT64_MAX) slot = (slot + 1) & mask;
-    return slot;
-}
-
-static cx_status trie_init(cx__trie *t, size_t bytes, const char *where)
-{
-    t->slots = 16;
-    while (t->slots < 2 * bytes) t->slots *= 2;
-    t->keys = cx__alloc_array(t->slots, sizeof *t->keys);
-    t->nodes = cx__alloc_array(t->slots, sizeof *t->nodes);
-    t->token = cx__alloc_array(bytes + 1, sizeof *t->token);
-    if (!t->keys || !t->nodes || !t->token) return CX_FAIL(CX_ENOMEM, "%s: added_tokens", where);
-    memset(t->keys, 0xFF, t->slots * sizeof *t->keys);
-    t->token[0] = -1;
-    t->node_count = 1;
-    return CX_OK;
-}
-
-static void trie_add(cx__trie *t, const char *s, size_t len, int32_t token)
-{
-    uint32_t node = 0;
-    if (len == 0) return;
-    t->start[(uint8_t)s[0]] = true;
-    for (size_t i = 0; i < len; i++) {
-        uint64_t key = (uint64_t)node << 8 | (uint8_t)s[i];
-        size_t slot = trie_slot(t, key);
-        if (t->keys[slot] == UINT64_MAX) {
-            t->keys[slot] = key;
-            t->nodes[slot] = (uint32_t)t->node_count;
-            t->token[t->node_count++] = -1;
-        }
-        node = t->nodes[slot];
-    }
-    t->token[node] = token;
-}
-
-/* Longest token that begins at s; -1: none. */
-static int32_t trie_longest(const cx__trie *t, const char *s, size_t len, size_t *token_len)
-{
-    uint32_t node = 0;
-    int32_t best = -1;
-    for (size_t i = 0; i < len; i++) {
-        size_t slot = trie_slot(t, (uint64_t)node << 8 | (uint8_t)s[i]);
-        if (t->keys[slot] == UINT64_MAX) break;
-        node = t->nodes[slot];
-        if (t->token[node] >= 0) {
-            best = t->token[node];
-            *token_len = i + 1;
-        }
-    }
-    return best;
-}
-
-static void trie_deinit(cx__trie *t)
-{
-    cx__free(t->keys);
-    cx__free(t->nodes);
-    cx__free(t->token);
-}
 
 /* ---- loading ---- */
 
@@ -151,13 +86,13 @@ static cx_status build_tries(cx__added *a, const char *where)
     if (raw + normalized > CONTENTS_MAX)
         return CX_FAIL(CX_ELIMIT, "%s: added_tokens of %zu bytes, at most %d", where,
                        raw + normalized, CONTENTS_MAX);
-    CX_TRY(trie_init(&a->raw, raw, where));
-    CX_TRY(trie_init(&a->normalized, normalized, where));
+    CX_TRY(cx__trie_init(&a->raw, raw, where));
+    CX_TRY(cx__trie_init(&a->normalized, normalized, where));
     for (size_t i = 0; i < a->count; i++) {
         const cx__added_token *t = &a->at[i];
-        if (!t->is_normalized) trie_add(&a->raw, t->content, t->len, (int32_t)i);
-        else if (!t->normalized) trie_add(&a->normalized, t->content, t->len, (int32_t)i);
-        else trie_add(&a->normalized, t->normalized, t->normalized_len, (int32_t)i);
+        if (!t->is_normalized) cx__trie_add(&a->raw, t->content, t->len, (int32_t)i);
+        else if (!t->normalized) cx__trie_add(&a->normalized, t->content, t->len, (int32_t)i);
+        else cx__trie_add(&a->normalized, t->normalized, t->normalized_len, (int32_t)i);
     }
     return CX_OK;
 }
@@ -200,8 +135,8 @@ void cx__added_deinit(cx__added *a)
         cx__free(a->at[i].normalized);
     }
     cx__free(a->at);
-    trie_deinit(&a->raw);
-    trie_deinit(&a->normalized);
+    cx__trie_deinit(&a->raw);
+    cx__trie_deinit(&a->normalized);
 }
 
 const cx__added_token *cx__added_find(const cx__added *a, const char *s, size_t len)
@@ -260,7 +195,8 @@ cx_status cx__added_cut(const cx__added *a, const cx__trie *trie, const char *s,
     size_t run_start = 1, run_end = 0; /* spaces already measured, so that runs stay linear */
     for (size_t at = 0; at < len;) {
         size_t n = 0, start = at, stop;
-        int32_t index = trie->start[(uint8_t)s[at]] ? trie_longest(trie, s + at, len - at, &n) : -1;
+        int32_t index = trie->start[(uint8_t)s[at]] ? cx__trie_longest(trie, s + at, len - at, &n)
+                                                    : -1;
         const cx__added_token *t = index < 0 ? NULL : &a->at[index];
         at += t ? n : 1;
         if (!t || (t->single_word && !is_single_word(s, len, start, at))) continue;

@@ -65,6 +65,23 @@ int32_t cx__vocab_find_hash(const cx__vocab *v, uint32_t hash, const char *s, si
 /* NULL if there is no such id; borrowed. */
 const char *cx__vocab_text(const cx__vocab *v, int32_t id, size_t *len);
 
+/* ---- trie.c ---- */
+typedef struct cx__trie {
+    uint64_t *keys;  /* node << 8 | byte, UINT64_MAX is empty */
+    uint32_t *nodes; /* node that the key leads to */
+    int32_t *token;  /* by node: index of the token that ends here, -1 */
+    size_t slots, node_count;
+    bool start[256]; /* bytes that begin a token */
+} cx__trie;
+/* bytes: of all tokens that will be added. */
+cx_status cx__trie_init(cx__trie *t, size_t bytes, const char *where);
+void cx__trie_add(cx__trie *t, const char *s, size_t len, int32_t token);
+/* Longest token that begins at s; -1: none. */
+int32_t cx__trie_longest(const cx__trie *t, const char *s, size_t len, size_t *token_len);
+/* From a node (0 is the root) along a byte; t->token[*node] is the token that ends there or -1. */
+bool cx__trie_step(const cx__trie *t, uint32_t *node, uint8_t byte);
+void cx__trie_deinit(cx__trie *t);
+
 /* ---- scan.c: JSON read in place, without a tree, for the large parts ---- */
 typedef struct cx__scan {
     const char *at, *begin, *end;
@@ -240,6 +257,32 @@ cx_status cx__bpe_encode(const cx__bpe *b, cx__bpe_work *w, const char *s, size_
                          cx__ids *ids);
 void cx__bpe_work_deinit(cx__bpe_work *w);
 
+/* ---- unigram.c ---- */
+typedef struct cx__unigram {
+    double *score; /* by id; NULL: the model is no Unigram */
+    cx__trie trie;
+    int32_t unk; /* -1: none */
+    double unk_score;
+    int32_t byte_id[256];
+    bool byte_fallback;
+} cx__unigram;
+typedef struct cx__unigram_node {
+    double score;         /* of the best path that ends here */
+    uint32_t start, next; /* of its last piece; of the piece that begins here, its end */
+    int32_t id;           /* of its last piece; -1: no path */
+} cx__unigram_node;
+typedef struct cx__unigram_work {
+    cx__unigram_node *at;
+    size_t cap;
+} cx__unigram_work;
+/* model: the members of "model" besides vocab; the list of pieces and scores is text at `list`.
+ * Fills the vocabulary too. */
+cx_status cx__unigram_init(cx__unigram *u, cx__vocab *vocab, const json_t *model, const char *list,
+                           size_t len, const char *where);
+void cx__unigram_deinit(cx__unigram *u);
+cx_status cx__unigram_encode(const cx__unigram *u, const cx__vocab *vocab, cx__unigram_work *w,
+                             const char *s, size_t len, cx__ids *ids);
+
 /* ---- added.c ---- */
 typedef struct cx__added_token {
     char *content;    /* owned */
@@ -248,13 +291,6 @@ typedef struct cx__added_token {
     int32_t id;
     bool single_word, lstrip, rstrip, is_normalized, special;
 } cx__added_token;
-typedef struct cx__trie {
-    uint64_t *keys;  /* node << 8 | byte, UINT64_MAX is empty */
-    uint32_t *nodes; /* node that the key leads to */
-    int32_t *token;  /* by node: index of the token that ends here, -1 */
-    size_t slots, node_count;
-    bool start[256]; /* bytes that begin a token */
-} cx__trie;
 typedef struct cx__added {
     cx__added_token *at;
     size_t count;
@@ -323,7 +359,8 @@ typedef struct cx__piece {
     bool special, hidden; /* hidden: left out unless special tokens are kept */
 } cx__piece;
 struct cx_tokenizer {
-    cx__bpe bpe;
+    cx__bpe bpe; /* its vocabulary is that of any model */
+    cx__unigram unigram;
     cx__added added;
     cx__steps normalizers, pretokenizers, decoders;
     cx__post post;

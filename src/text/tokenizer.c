@@ -18,6 +18,7 @@ typedef struct encoding {
     cx__norm norm;
     cx__pieces pieces;
     cx__bpe_work work;
+    cx__unigram_work unigram;
     cx__ids ids;
     cached *cache; /* NULL: none */
 } encoding;
@@ -30,6 +31,13 @@ static cached *cache_slot(encoding *e, const char *s, size_t len)
     return &e->cache[(h ^ h >> 29) % CACHE_SLOTS];
 }
 
+static cx_status encode_new(encoding *e, const char *s, size_t len)
+{
+    const cx_tokenizer *t = e->t;
+    if (!t->unigram.score) return cx__bpe_encode(&t->bpe, &e->work, s, len, &e->ids);
+    return cx__unigram_encode(&t->unigram, &t->bpe.vocab, &e->unigram, s, len, &e->ids);
+}
+
 static cx_status encode_word(encoding *e, const char *s, size_t len)
 {
     cached *c = cache_slot(e, s, len);
@@ -39,7 +47,7 @@ static cx_status encode_word(encoding *e, const char *s, size_t len)
             if (!cx__ids_add(&e->ids, e->ids.at[c->at + i])) return cx__text_nomem("ids");
         return CX_OK;
     }
-    CX_TRY(cx__bpe_encode(&e->t->bpe, &e->work, s, len, &e->ids));
+    CX_TRY(encode_new(e, s, len));
     if (c && before <= UINT32_MAX) {
         c->at = (uint32_t)before;
         c->count = (uint16_t)(e->ids.count - before);
@@ -114,6 +122,7 @@ cx_status cx_tokenizer_encode(const cx_tokenizer *t, const char *text, size_t le
     cx__norm_deinit(&e.norm);
     cx__pieces_deinit(&e.pieces);
     cx__bpe_work_deinit(&e.work);
+    cx__free(e.unigram.at);
     cx__free(e.cache);
     cx__buf_free(&clean);
     return st;
@@ -211,6 +220,7 @@ void cx_tokenizer_close(cx_tokenizer *t)
 {
     if (!t) return;
     cx__bpe_deinit(&t->bpe);
+    cx__unigram_deinit(&t->unigram);
     cx__added_deinit(&t->added);
     cx__steps_deinit(&t->normalizers);
     cx__steps_deinit(&t->pretokenizers);

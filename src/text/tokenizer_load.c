@@ -14,8 +14,10 @@ typedef struct loader {
     cx__scan scan;
     json_t *members[MEMBERS];
     bool seen[MEMBERS];
-    cx__buf model;   /* the members of "model" but for vocab and merges, as an object */
-    cx__scan merges; /* at the list; begin NULL: none */
+    cx__buf model;    /* the members of "model" but for vocab and merges, as an object */
+    cx__scan merges;  /* at the list; begin NULL: none */
+    const char *list; /* the vocabulary, where it is a list; NULL: it is none */
+    size_t list_len;
     bool vocab;
     const char *where;
 } loader;
@@ -42,12 +44,10 @@ static bool is_key(const char *key, size_t len, const char *name)
 
 static cx_status read_vocab(loader *l)
 {
-    const char *raw;
-    size_t len;
     if (l->vocab) return CX_FAIL(CX_EFORMAT, "%s: model: 'vocab' is there twice", l->where);
     l->vocab = true;
     if (cx__scan_peek(&l->scan) == '{') return cx__bpe_vocab(&l->t->bpe, &l->scan);
-    return cx__scan_skip(&l->scan, &raw, &len); /* of another model type, which is told below */
+    return cx__scan_skip(&l->scan, &l->list, &l->list_len); /* read when the options are known */
 }
 
 static cx_status read_model_member(loader *l)
@@ -142,9 +142,14 @@ static cx_status build_model(loader *l)
     cx__bpe *b = &l->t->bpe;
     place(l, "model", text, sizeof text);
     CX_TRY(cx__json_str(l->members[MODEL], text, "type", &type));
+    if (strcmp(type, "Unigram") == 0 && l->list)
+        return cx__unigram_init(&l->t->unigram, &b->vocab, l->members[MODEL], l->list, l->list_len,
+                                text);
+    if (strcmp(type, "Unigram") == 0)
+        return CX_FAIL(CX_EFORMAT, "%s: 'vocab' must be a list of pieces with scores", text);
     if (strcmp(type, "BPE") != 0)
-        return CX_FAIL(CX_EUNSUPPORTED, "%s: type '%.40s' is not supported, only BPE is", text,
-                       type);
+        return CX_FAIL(CX_EUNSUPPORTED, "%s: type '%.40s' is not supported, BPE and Unigram are",
+                       text, type);
     if (!b->vocab.count) return CX_FAIL(CX_EFORMAT, "%s: 'vocab' must be an object of ids", text);
     if (!l->merges.begin) return CX_FAIL(CX_EFORMAT, "%s: 'merges' is missing", text);
     CX_TRY(cx__bpe_init(b, l->members[MODEL], text));
@@ -185,7 +190,8 @@ static cx_status build(loader *l)
                                 place(l, "normalizer", text, sizeof text)));
     CX_TRY(cx__pretokenizers_init(&t->pretokenizers, l->members[PRE],
                                   place(l, "pre_tokenizer", text, sizeof text)));
-    if (!t->pretokenizers.count) CX_TRY(cx__bpe_learn_pairs(&t->bpe, l->where));
+    if (!t->pretokenizers.count && !t->unigram.score)
+        CX_TRY(cx__bpe_learn_pairs(&t->bpe, l->where));
     CX_TRY(cx__decoders_init(&t->decoders, l->members[DECODER],
                              place(l, "decoder", text, sizeof text)));
     CX_TRY(cx__added_init(&t->added, l->members[ADDED], &t->bpe.vocab, &t->normalizers, l->where));

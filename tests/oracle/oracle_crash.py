@@ -105,16 +105,21 @@ class Box:
             subprocess.run(self.command("--recipe", "none"), check=True, capture_output=True)
 
 
-def steps(total):
-    """All calls of few, a spread of many (writes of pieces are alike)."""
-    return range(1, total + 1) if total <= 14 else sorted({1 + i * (total - 1) // 13 for i in range(14)})
+WRITES = {"write", "pwrite64", "fsync", "renameat2", "mkdir", "ftruncate", "fallocate"}
+
+
+def steps(call, total):
+    """All calls that write; of others all of few, a spread of many."""
+    if call in WRITES or total <= 14:
+        return range(1, total + 1)
+    return sorted({1 + i * (total - 1) // 13 for i in range(14)})
 
 
 def kills(box):
     for old in (False, True):
         for call in CALLS:
             box.fresh(False)
-            for n in steps(box.count(call)):
+            for n in steps(call, box.count(call)):
                 box.fresh(old)
                 r = box.trace(call, n, "signal=SIGKILL", *(["--force"] if old else []))
                 assert r.returncode != 0 or call in ("close", "flock", "unlinkat"), f"{call} {n}: not killed"
@@ -125,7 +130,7 @@ def errors(box):
     for call in CALLS:
         box.fresh(False)
         total = 0 if call in NO_ERROR else box.count(call)
-        for n in steps(total):
+        for n in steps(call, total):
             for error in ("ENOSPC", "EIO"):
                 box.fresh(False)
                 r = box.trace(call, n, f"error={error}")
@@ -168,6 +173,44 @@ def signals(box):
         yield f"{sig.name} in the middle", judge
 
 
+def chip_kills(box):
+    """`cortex convert` asked again with a chip rewrites a folder that is there."""
+    chip = ["--chip", "m3_pro"]
+    for call in ("mkdir", "linkat", "link", "write", "fsync", "renameat2", "unlink", "rmdir"):
+        box.fresh(False)
+        subprocess.run(box.command(), check=True, capture_output=True)
+        for n in steps(call, box.count(call, *chip)):
+            box.fresh(False)
+            subprocess.run(box.command(), check=True, capture_output=True)
+            box.trace(call, n, "signal=SIGKILL", *chip)
+            yield f"chip: kill at {call} {n}", lambda: box.judge(True)
+
+
+def changes(box):
+    """A source that is written to, or cut, while it is read: nothing appears."""
+    file = box.src / "model.safetensors"
+    for label, change in (("touched", lambda: os.utime(file)),
+                          ("cut", lambda: os.truncate(file, file.stat().st_size // 2))):
+        box.fresh(False)
+        saved = file.read_bytes()
+        p = subprocess.Popen(["strace", "-f", "-o", "/dev/null", "-e", "trace=pwrite64", "-e",
+                              "inject=pwrite64:delay_enter=100000:when=3",
+                              *box.command("--threads=1")], stderr=subprocess.PIPE, text=True,
+                             stdout=subprocess.DEVNULL)
+        deadline = time.monotonic() + 20
+        while not any(n.startswith(".out.tmp-") for n in box.names()) and time.monotonic() < deadline:
+            time.sleep(0.001)
+        change()
+        said = p.communicate()[1]
+        file.write_bytes(saved)
+
+        def judge():
+            assert p.returncode == 1 and str(box.src) in said, f"status {p.returncode}: {said}"
+            assert box.names() == [], f"left: {box.names()}"
+
+        yield f"source {label} while it is read", judge
+
+
 def full_disk(box):
     place = box.out.parent
     for kb in (16, 512, 2000):  # the result has 3.3 MB
@@ -188,7 +231,7 @@ def full_disk(box):
 
 def main():
     cortex = str(Path(sys.argv[1]).resolve() / "cortex")
-    times = int(sys.argv[2]) if len(sys.argv) > 2 else 40
+    times = int(sys.argv[2]) if len(sys.argv) > 2 else 100
     if not shutil.which("strace"):
         print("SKIP crash: strace is not installed")
         print("0 passed, 0 failed, 1 skipped")
@@ -197,7 +240,8 @@ def main():
     with tempfile.TemporaryDirectory() as tmp:
         box = Box(cortex, Path(tmp))
         box.fresh(False)
-        for part in (kills(box), errors(box), random_kills(box, times), signals(box), full_disk(box)):
+        for part in (kills(box), errors(box), random_kills(box, times), chip_kills(box), signals(box),
+                     changes(box), full_disk(box)):
             for label, judge in part:
                 try:
                     judge()
