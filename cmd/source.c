@@ -1,6 +1,8 @@
-/* Where a model is: a folder, the Hugging Face cache, or beside the program. */
+/* Where a model is: a folder, the Hugging Face cache, among the converted ones, or beside the
+ * program. */
 #include "cmd.h"
 
+#include <cortex/convert.h>
 #include <dirent.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -119,12 +121,26 @@ static cx_status find_cached(const char *name, char **folder)
     return st;
 }
 
+/* A model that cortex convert made, by its name in cortex list. */
+static cx_status find_converted(const char *name, char **folder)
+{
+    char *dir = NULL;
+    if (strchr(name, '/') || cx_models_dir(&dir) != CX_OK) return CX_OK;
+    cx_status st = try_folder(dir, name, folder);
+    cx__free(dir);
+    return st;
+}
+
 cx_status cx_model_find(const char *name, char **folder)
 {
     if (!name || !*name) name = getenv("CORTEX_MODEL");
     if (!name || !*name) return find_bundled(folder);
     if (!cx__path_exists(name) && is_hub_name(name)) return find_cached(name, folder);
-    if (!cx__path_exists(name)) return CX_FAIL(CX_ENOTFOUND, "%s: no such folder", name);
+    if (!cx__path_exists(name)) {
+        *folder = NULL;
+        CX_TRY(find_converted(name, folder));
+        return *folder ? CX_OK : CX_FAIL(CX_ENOTFOUND, "%s: no such folder", name);
+    }
     if (!cx__path_is_dir(name)) return CX_FAIL(CX_EARG, "%s: not a folder", name);
     char *copy = cx__strdup(name);
     if (!copy) return no_memory();

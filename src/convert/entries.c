@@ -92,17 +92,21 @@ static cx_status apply(item *it, unsigned how, bool turned_conv)
     return CX_OK;
 }
 
-/* Rows of a tensor, numbered in row-major order. */
-static cx__axes axes_of_rows(const cx_tensor *t)
+/* Which row of the stored sequence each row of the tensor is: the axes but the last, in rows. False
+ * if its rows are no rows there. */
+static bool find_rows(const cx__origin *o, cx__axes *out)
 {
-    cx__axes a = { .count = t->ndim > 1 ? t->ndim - 1 : 0 };
-    int64_t stride = 1;
-    for (int i = a.count - 1; i >= 0; i--) {
-        a.size[i] = t->shape[i];
-        a.stride[i] = stride;
-        stride *= t->shape[i]; /* at most the element count, which is checked */
+    const cx__axes *a = &o->axes;
+    int last = a->count - 1;
+    int64_t cols = o->s.t.ndim > 1 ? o->s.t.shape[o->s.t.ndim - 1] : 0;
+    *out = (cx__axes){ .count = last };
+    if (!cols || a->size[last] != cols || a->stride[last] != 1) return false;
+    for (int i = 0; i < last; i++) {
+        if (a->stride[i] % cols) return false;
+        out->size[i] = a->size[i];
+        out->stride[i] = a->stride[i] / cols;
     }
-    return a;
+    return true;
 }
 
 static cx_status check_origin(const cx__origin *o)
@@ -118,14 +122,11 @@ static cx_status add_item(items *all, const cx__origin *o, const cx__renamed *r)
 {
     if (!cx__grow(&all->list, &all->cap, all->count, sizeof *all->list)) return no_memory();
     item *it = &all->list[all->count];
-    *it = (item){ .origin = o,
-                  .expert = r->expert,
-                  .axes = o->axes,
-                  .row_axes = axes_of_rows(&o->s.t),
-                  .whole_rows = o->s.t.ndim > 1,
-                  .add = o->add,
-                  .ndim = o->s.t.ndim };
+    *it = (item){
+        .origin = o, .expert = r->expert, .axes = o->axes, .add = o->add, .ndim = o->s.t.ndim
+    };
     memcpy(it->shape, o->s.t.shape, sizeof it->shape);
+    it->whole_rows = find_rows(o, &it->row_axes);
     if (!(it->name = cx__strdup(r->name))) return no_memory();
     all->count++;
     return apply(it, r->how, all->turned_conv);
@@ -199,7 +200,7 @@ static cx_status check_stack(const item *it, size_t n)
             return CX_FAIL(CX_EUNSUPPORTED, "%s: '%s': is stored in another order than '%s'",
                            x->origin->s.path, x->origin->s.t.name, it->origin->s.t.name);
     }
-    return it->ndim < CX_MAX_DIMS ? CX_OK : misfit(it, "fewer dimensions");
+    return it->ndim + (it->expert >= 0) <= CX_MAX_DIMS ? CX_OK : misfit(it, "fewer dimensions");
 }
 
 /* Joins neighbours that lie together, drops axes of one. */
@@ -238,10 +239,11 @@ static cx_status take_step(cx__entry *e, const item *it)
     const cx__axes *a = &e->axes;
     int last = a->count - 1;
     e->step = CX__PIECE;
+    if (!e->part_elements) return CX_OK;
     e->turned = last > 0 && a->stride[last] != 1 && a->stride[last - 1] == 1;
     bool rows = e->turned || (e->whole_rows && it->origin->s.packed);
     size_t row = e->turned ? (size_t)a->size[last] : e->cols;
-    if (!rows || row == 0) return CX_OK;
+    if (!rows) return CX_OK;
     if (row > CX__PIECE) return misfit(it, "shorter rows");
     e->step = CX__PIECE / row * row;
     return CX_OK;

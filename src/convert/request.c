@@ -86,15 +86,14 @@ static bool put_folder(cx__buf *b, const char *folder)
     return good;
 }
 
-/* Hash of names, sizes and times of the files; "" if they cannot be listed. */
-static void state_text(const char *path, char out[17])
+/* Hash of names, sizes and times of the files; false if they cannot be listed. */
+static bool state_text(const char *path, char out[17])
 {
     cx__buf b = { .max = 64 << 20 };
-    bool folder = cx__path_is_dir(path),
-         good = folder ? put_folder(&b, path) : put_state(&b, "", path);
-    *out = '\0';
+    bool good = cx__path_is_dir(path) ? put_folder(&b, path) : put_state(&b, "", path);
     if (good) cx__hash_text(cx__hash(b.data ? b.data : "", b.len), out);
     cx__buf_free(&b);
+    return good;
 }
 
 /* ---- what was asked for ---- */
@@ -117,13 +116,10 @@ static int put_source(json_t *o, const char *path, const cx_convert_options *opt
     char *hub = cx__hub_name(path), *revision = hub_revision(path), *last = last_part(path);
     char state[17];
     const char *name = opt->name ? opt->name : hub ? hub : last;
-    int bad = put(o, "source", json_string(name ? name : ""));
-    if (opt->revision || revision) {
+    int bad = put(o, "source", json_string(name));
+    if (opt->revision || revision)
         bad |= put(o, "revision", json_string(opt->revision ? opt->revision : revision));
-    } else {
-        state_text(path, state);
-        bad |= put(o, "source_state", json_string(state));
-    }
+    else bad |= !state_text(path, state) || put(o, "source_state", json_string(state));
     cx__free(hub);
     cx__free(revision);
     cx__free(last);
@@ -146,8 +142,8 @@ cx_status cx__request_make(const char *path, const cx_convert_options *opt, cons
 {
     cx__packing p;
     char hash[17];
-    json_t *o = json_object();
     CX_TRY(cx__recipe_packing(opt, &p));
+    json_t *o = json_object();
     int bad = !o || put_source(o, path, opt) ||
               put(o, "recipe", json_string(cx_recipe_name(opt->recipe)));
     if (!bad && p.mode)

@@ -53,16 +53,16 @@ static void add_origin(cx__source *s, const cx__stored *stored)
 
 static const char *const safetensors_tails[] = { ".safetensors", NULL };
 
-/* A tensor whose elements lie in row-major order. */
+/* A tensor whose elements lie in row-major order. The reader checked the product of the shape; of
+ * an empty tensor it is that of the axes that are not 0, too large for a stride. */
 static cx__stored plain(const cx_tensor *t, const char *path)
 {
-    cx__stored s = { .t = *t, .span = 1, .path = path };
+    cx__stored s = { .t = *t, .span = t->bytes / cx_dtype_size(t->dtype), .path = path };
     int64_t stride = 1;
     for (int i = t->ndim - 1; i >= 0; i--) {
         s.stride[i] = stride;
-        stride *= t->shape[i]; /* the reader checked the product */
+        if (s.span) stride *= t->shape[i];
     }
-    s.span = (size_t)stride;
     return s;
 }
 

@@ -134,16 +134,21 @@ static const cx__rename *find_rule(const cx__rename *rules, const char *same, co
     return NULL;
 }
 
+static cx_status too_long(const char *name, size_t room)
+{
+    return CX_FAIL(CX_ELIMIT, "tensor name '%.64s...': expected at most %zu bytes", name, room - 1);
+}
+
 cx_status cx__rename_apply(const cx__rename **next, const char *name, bool tied, cx__renamed *out)
 {
     captures c = { .number = -1 }, other;
-    const cx__rename *rule = find_rule(*next, NULL, name, tied, &c), *more = NULL;
-    bool keep = !rule || !rule->to;
-    if (keep ? strlen(name) >= sizeof out->name
-             : !expand(rule->to, &c, out->name, sizeof out->name))
-        return CX_FAIL(CX_ELIMIT, "tensor name '%.64s...' is longer than %zu bytes", name,
-                       sizeof out->name);
-    if (keep) memcpy(out->name, name, strlen(name) + 1);
+    const cx__rename *more = NULL;
+    /* Before matching, whose time grows with the length. */
+    if (strlen(name) >= sizeof out->name) return too_long(name, sizeof out->name);
+    const cx__rename *rule = find_rule(*next, NULL, name, tied, &c);
+    if (!rule || !rule->to) memcpy(out->name, name, strlen(name) + 1);
+    else if (!expand(rule->to, &c, out->name, sizeof out->name))
+        return too_long(name, sizeof out->name);
     out->how = rule ? rule->how : CX__KEEP;
     out->expert = c.number;
     if (out->how & CX__DROP_IF_TIED) out->how = CX__DROP;
@@ -170,7 +175,6 @@ bool cx__arch_keeps_dtype(const cx__arch *arch, const char *name)
 /* The member under the first of the '|'-separated names that is there and not null. */
 static json_t *find_key(const json_t *config, const char *names, char *name, size_t len)
 {
-    json_t *first = NULL;
     while (*names) {
         size_t n = strcspn(names, "|");
         json_t *v;
@@ -179,7 +183,7 @@ static json_t *find_key(const json_t *config, const char *names, char *name, siz
         if (v && !json_is_null(v)) return v;
         names += n + (names[n] == '|');
     }
-    return first;
+    return NULL;
 }
 
 static cx_status read_key(const cx__key *key, const json_t *config, const char *where, char *out)
