@@ -15,9 +15,8 @@ typedef struct convert_args {
 #define AT(field) offsetof(convert_args, field)
 static const cx_opt opts[] = {
     { 0, "SRC", CX_OPT_POS, AT(source), NULL, 0, 0, "SRC",
-      "what to convert: a folder of safetensors or PyTorch files, a .gguf file, an MLX folder, or "
-      "a "
-      "name in the Hugging Face cache" },
+      "what to convert: a folder of safetensors or PyTorch files, a .gguf file, an MLX folder, "
+      "or a name in the Hugging Face cache" },
     { 'o', "output", CX_OPT_STR, AT(output), NULL, 0, 0, "DIR",
       "folder to write; without it ~/.cortex/mlx_models/NAME_4bit (_5bit, _8bit, _mixed, ...)" },
     { 'r', "recipe", CX_OPT_STR, AT(recipe), NULL, 0, 0,
@@ -152,7 +151,8 @@ static cx_status convert(const convert_args *a, cx_convert_options *o)
                                     .download = !a->offline,
                                     .files = true };
     CX_TRY(cx_source_find(a->source, &hub, &folder));
-    o->name = a->source && !cx__path_exists(a->source) ? a->source : NULL;
+    bool named = a->source && strchr(a->source, '/') && !cx__path_exists(a->source);
+    o->name = named ? a->source : NULL;
     if (a->dry_run) {
         o->plan = cx_plan_add;
         o->plan_user = &plan;
@@ -174,6 +174,7 @@ static int run(void *p)
     char *critical = a->critical ? cx__strdup(a->critical) : NULL;
     cx_convert_options o;
     cx_status st = options_of(a, &o);
+    if (a->critical && !critical) st = CX_FAIL(CX_ENOMEM, "no memory for the options");
     if (st == CX_OK && critical) st = split_names(critical, names);
     if (critical) o.critical = names;
     int status = 2;

@@ -14,6 +14,7 @@ const cx_opt cx_common_opts[] = { { 'q', "quiet", CX_OPT_FLAG, offsetof(cx_commo
                                     0, 0, NULL, "show this help" },
                                   { .kind = CX_OPT_END } };
 
+#define CX_ALIAS(name, command)
 #define CX_COMMAND(name) extern const cx_command cx_cmd_##name;
 #include "commands.def"
 #undef CX_COMMAND
@@ -23,9 +24,16 @@ const cx_command *const cx_commands[] = {
     NULL
 };
 #undef CX_COMMAND
+#undef CX_ALIAS
 
 const cx_command *cx_command_find(const char *name)
 {
+#define CX_COMMAND(command)
+#define CX_ALIAS(other, command)                                                                   \
+    if (!strcmp(name, #other)) return &cx_cmd_##command;
+#include "commands.def"
+#undef CX_COMMAND
+#undef CX_ALIAS
     for (size_t i = 0; cx_commands[i]; i++) {
         if (!strcmp(cx_commands[i]->name, name)) return cx_commands[i];
     }

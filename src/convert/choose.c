@@ -77,8 +77,8 @@ static int stored_bits(const cx__entry *e)
 {
     static const int known[] = { 8, 6, 5, 4, 3, 2 };
     const cx__stored *s = &e->parts[0]->s;
-    size_t elements = e->part_elements ? e->part_elements : 1;
-    double bits = s->packed ? s->packed->bits : (double)s->t.bytes * 8 / (double)elements;
+    double bits = s->packed ? s->packed->bits
+                            : (double)s->t.bytes * 8 / (double)(s->span ? s->span : 1);
     if (bits >= 9) return 0;
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (known[i] <= bits) return known[i];
@@ -91,6 +91,8 @@ static cx_convert_choice recipe_choice(const chooser *c, const cx__entry *e, con
 {
     const cx_convert_options *o = c->o;
     cx_convert_choice choice = { .leave = !c->standard.mode };
+    const cx__packed *p = packed_of(e);
+    if (c->as_is && p) return (cx_convert_choice){ false, p->mode, p->bits, p->group };
     if (c->as_is) {
         choice.bits = stored_bits(e);
         choice.leave = !is_quantized(e) || !choice.bits;
@@ -159,6 +161,13 @@ static void describe(const chooser *c, const cx__entry *e, const cx__module *m,
                                 .config = c->config ? c->config : "{}" };
 }
 
+static bool same_choice(const cx_convert_choice *a, const cx_convert_choice *b)
+{
+    if (a->leave || b->leave) return a->leave == b->leave;
+    return !strcmp(a->mode ? a->mode : "", b->mode ? b->mode : "") && a->bits == b->bits &&
+           a->group_size == b->group_size;
+}
+
 static cx_status choose(const chooser *c, const cx__entry *e, cx__module *m)
 {
     cx_convert_choice choice = recipe_choice(c, e, m), before = choice;
@@ -167,10 +176,8 @@ static cx_status choose(const chooser *c, const cx__entry *e, cx__module *m)
     if (c->rules) CX_TRY(cx__rules_choose(c->rules, &view, &choice));
     if (c->o->predicate && c->o->predicate(c->o->predicate_user, &view, &choice))
         return CX_FAIL(CX_ECANCELED, "stopped at the choice for '%s'", m->path);
-    bool touched = choice.leave != before.leave || choice.mode != before.mode ||
-                   choice.bits != before.bits || choice.group_size != before.group_size;
     CX_TRY(resolve(c, m, &choice, &m->how));
-    m->kept = keeps(c, e, touched, &m->how);
+    m->kept = keeps(c, e, !same_choice(&before, &choice), &m->how);
     if (m->kept) {
         const cx__packed *p = packed_of(e);
         m->how = (cx__packing){ NULL, p->bits, p->group };

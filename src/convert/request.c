@@ -141,8 +141,8 @@ cx_status cx__request_make(const char *path, const char *state, const cx_convert
 {
     cx__packing p;
     char hash[17];
-    json_t *o = json_object();
     CX_TRY(cx__recipe_packing(opt, &p));
+    json_t *o = json_object();
     int bad = !o || put_source(o, path, state, opt) ||
               put(o, "recipe", json_string(cx_recipe_name(opt->recipe)));
     if (!bad && p.mode)

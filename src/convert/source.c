@@ -58,16 +58,16 @@ static void add_origin(cx__source *s, const cx__stored *stored)
 
 static const char *const safetensors_tails[] = { ".safetensors", NULL };
 
-/* A tensor whose elements lie in row-major order. */
+/* A tensor whose elements lie in row-major order. The reader checked the product of the shape; of
+ * an empty tensor it is that of the axes that are not 0, too large for a stride. */
 static cx__stored plain(const cx_tensor *t, const char *path)
 {
-    cx__stored s = { .t = *t, .span = 1, .path = path };
+    cx__stored s = { .t = *t, .span = t->bytes / cx_dtype_size(t->dtype), .path = path };
     int64_t stride = 1;
     for (int i = t->ndim - 1; i >= 0; i--) {
         s.stride[i] = stride;
-        stride *= t->shape[i]; /* the reader checked the product */
+        if (s.span) stride *= t->shape[i];
     }
-    s.span = (size_t)stride;
     return s;
 }
 
@@ -145,7 +145,6 @@ static void unpermute(cx__origin *o, size_t heads)
     const cx_tensor *t = &o->s.t;
     int64_t rows = t->shape[0], in = t->ndim > 1 ? t->shape[1] : 1, dim = rows / (int64_t)heads;
     o->axes = (cx__axes){ 4, { (int64_t)heads, 2, dim / 2, in }, { dim * in, in, 2 * in, 1 } };
-    o->rows = (cx__axes){ 3, { (int64_t)heads, 2, dim / 2 }, { dim, 1, 2 } };
 }
 
 static cx_status add_gguf(cx__source *s, const cx__stored *stored)

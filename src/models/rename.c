@@ -133,6 +133,8 @@ cx_status cx__rename_apply(const cx__rename *rules, const char *name, size_t nth
     char now[2][sizeof out->name];
     const char *seen = name;
     captures c;
+    /* Before matching, whose time grows with the length. */
+    if (strlen(name) >= sizeof out->name) return too_long(name, sizeof out->name);
     const cx__rename *rule = find_rule(rules, NULL, seen, facts, &c);
     for (int i = 0; rule && (rule->how & CX__ON); i = !i) {
         if (!expand(rule->to, &c, 0, now[i], sizeof now[i])) return too_long(name, sizeof now[i]);
