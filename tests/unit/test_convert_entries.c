@@ -544,8 +544,7 @@ TEST(convert_entries, types_without_a_meaning)
 {
     const cx__rename rules[] = { { "i", NULL, CX__PLUS_ONE_HF | CX__HF },
                                  { NULL, NULL, CX__KEEP } };
-    cx_tensor fp8 = EXPERT("w", CX_F8_E4M3, 1, 2),
-              whole = { .name = "i", .dtype = CX_I32, .ndim = 1, .shape = { 2 } };
+    cx_tensor whole = { .name = "i", .dtype = CX_I32, .ndim = 1, .shape = { 2 } };
     cx__entries e = { 0 };
     CHECK_OK(cx__entries_make(source_of(&whole, 1), arch_of(rules), false, &e));
     CHECK_INT(cx__entries_cast(&e, NULL, false, CX_F32), CX_ETYPE);

@@ -49,7 +49,7 @@ TEST(convert_request, each_difference_is_named)
     static const char *const critical[] = { "lm_head", NULL };
     begin((cx_convert_options){ .recipe = CX_RECIPE_SPEED_4BIT });
     expect_refused((cx_convert_options){ .recipe = CX_RECIPE_QUALITY_8BIT },
-                   "another recipe (speed, asked for is quality)");
+                   "another bits (4, asked for is 8)");
     expect_refused((cx_convert_options){ .bits = 3 }, "another bits (4, asked for is 3)");
     expect_refused((cx_convert_options){ .group_size = 32 }, "another group_size (64, asked");
     expect_refused((cx_convert_options){ .dtype_set = true, .dtype = CX_F16 },

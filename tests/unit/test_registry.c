@@ -53,10 +53,11 @@ static const char *renamed(const cx__rename *rules, const char *name, bool tied)
 {
     static char text[1024];
     size_t at = 0;
-    cx__renamed r;
+    const cx__facts facts = { .tied = tied };
+    cx__renamed r = { .more = true };
     *text = '\0';
-    for (const cx__rename *next = rules; next;) {
-        CHECK_OK(cx__rename_apply(&next, name, tied, &r));
+    for (size_t nth = 0; r.more; nth++) {
+        CHECK_OK(cx__rename_apply(rules, name, nth, &facts, &r));
         if (r.how & CX__DROP) continue;
         at += (size_t)snprintf(text + at, sizeof text - at, "%s%s:%u:%ld", at ? " " : "", r.name,
                                r.how, r.expert);
@@ -120,17 +121,16 @@ TEST(registry, long_names)
     static const cx__rename longer[] = { { "a*", "a*-and-more", CX__KEEP },
                                          { NULL, NULL, CX__KEEP } };
     char name[257];
-    const cx__rename *next = longer;
+    const cx__facts facts = { 0 };
     cx__renamed r;
     memset(name, 'b', 256);
     name[256] = '\0';
-    CHECK_INT(cx__rename_apply(&next, name, false, &r), CX_ELIMIT);
-    CHECK_HAS(cx_error(), "expected at most 255 bytes");
+    CHECK_INT(cx__rename_apply(longer, name, 0, &facts, &r), CX_ELIMIT);
+    CHECK_HAS(cx_error(), "is longer than 256 bytes");
     name[255] = '\0';
     CHECK_STR(renamed(longer, name, false) + 255, ":0:-1");
     name[0] = 'a';
-    next = longer;
-    CHECK_INT(cx__rename_apply(&next, name, false, &r), CX_ELIMIT); /* what it becomes */
+    CHECK_INT(cx__rename_apply(longer, name, 0, &facts, &r), CX_ELIMIT); /* what it becomes */
     name[246] = '\0';
     CHECK_STR(renamed(longer, name, false) + 246, "-and-more:0:-1");
 }
@@ -141,10 +141,10 @@ TEST(registry, a_name_of_a_megabyte_ends_at_once)
     static const cx__rename stars[] = { { "**x**x**x**y", NULL, CX__DROP },
                                         { NULL, NULL, CX__KEEP } };
     static char name[1 << 20];
-    const cx__rename *next = stars;
+    const cx__facts facts = { 0 };
     cx__renamed r;
     memset(name, 'x', sizeof name - 1);
-    CHECK_INT(cx__rename_apply(&next, name, false, &r), CX_ELIMIT);
+    CHECK_INT(cx__rename_apply(stars, name, 0, &facts, &r), CX_ELIMIT);
 }
 
 TEST(registry, packing_rules_and_kept_types)
