@@ -60,7 +60,7 @@ void cx__shard_file(char out[64], size_t shard, size_t shards);
 cx_status cx__shard_index_text(const cx_tensor *plan, size_t count, const size_t *shard_of,
                                size_t shards, uint64_t total_parameters, char **text, size_t *len);
 
-/* ---- Tensors as the format of a checkpoint stores them -------------------------------------------
+/* ---- Tensors as the format of a checkpoint stores them ------------------------------------------
  * What a conversion reads: plain elements in a mapped file, or blocks that `decode` unpacks.
  * t.dtype and t.shape are those of the elements; element (i0, i1, ...) has the number
  * i0 * stride[0] + i1 * stride[1] + ... in the sequence that t.data holds or decode yields. */
@@ -71,7 +71,8 @@ typedef struct cx__stored cx__stored;
 typedef void cx__decode_fn(const cx__stored *s, size_t first, size_t n, void *out);
 
 /* The same weights in MLX's packing, without loss. rows: rows [row, row + n) of the sequence (a row
- * is t.shape[ndim - 1] elements) as cx_quantize would lay them out; biases NULL in modes without. */
+ * is t.shape[ndim - 1] elements) as cx_quantize would lay them out; biases NULL in modes without
+ * them. */
 typedef struct cx__packed {
     const char *mode; /* "affine", "mxfp4", ... */
     int bits, group;
@@ -90,7 +91,7 @@ struct cx__stored {
     const char *path;            /* of the file, for messages */
 };
 
-/* ---- PyTorch checkpoints -------------------------------------------------------------------------
+/* ---- PyTorch checkpoints ------------------------------------------------------------------------
  * What torch.save wrote, as an archive or, before PyTorch 1.6, as a stream. Nothing in it is
  * executed: a pickle is read as data, and whatever is not a dict of tensors and plain values is
  * refused by name. Tensors are used where the file is mapped, with any stride and offset; several
