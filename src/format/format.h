@@ -90,7 +90,7 @@ struct cx__stored {
     const char *path;            /* of the file, for messages */
 };
 
-/* ---- PyTorch checkpoints -------------------------------------------------------------------------
+/* ---- PyTorch checkpoints ------------------------------------------------------------------------
  * What torch.save wrote, as an archive or, before PyTorch 1.6, as a stream. Nothing in it is
  * executed: a pickle is read as data, and whatever is not a dict of tensors and plain values is
  * refused by name. Tensors are used where the file is mapped, with any stride and offset; several
