@@ -164,8 +164,8 @@ static int packed_bits(cx__weights *w, const entry *e)
     return p.bits;
 }
 
-/* Logical parameters: packed words count as their elements, scales and biases not at all. Columns are
- * not known here, so that a packing which only they tell counts its words. */
+/* Logical parameters: packed words count as their elements, scales and biases not at all.
+ * Columns are not known here, so that a packing which only they tell counts its words. */
 static void count_parameters(cx__weights *w)
 {
     for (size_t i = 0; i < w->count; i++) {

@@ -16,8 +16,8 @@ static cx__qmat piece_of(const cx__qmat *w, size_t row, size_t from, size_t n)
     return p;
 }
 
-/* MLX on a CPU rounds a power of two to F16 before it multiplies; the product is exact in f32 unless
- * that made it infinite. */
+/* MLX on a CPU rounds a power of two to F16 before it multiplies; the product is exact in f32
+ * unless that made it infinite. */
 static void decode_rounded_scales(uint16_t *out, const cx__qmat *w)
 {
     const uint8_t *scales = w->scales;

@@ -115,9 +115,9 @@ static bool takes_scales(const cx__quant_codec *c, cx_dtype dtype)
     return c->own_scale_dtype ? c->scale_dtype == dtype : cx__quant_is_float(dtype);
 }
 
-/* The packing that shapes and scales give: of all modes, that with so many bits in a group and, if
- * they are known, the columns. Else the stated group goes first, as MLX's tools keep one for a model;
- * else only one may have that product. */
+/* The packing that shapes and scales give: of all modes, that with so many bits in a group and,
+ * if they are known, the columns. Else the stated group goes first, as MLX's tools keep one for
+ * a model; else only one may have that product. */
 static bool infer(const source *s, size_t product, int64_t hint, cx__packing *out)
 {
     size_t groups = (size_t)s->scales->shape[s->scales->ndim - 1], found = 0;

@@ -9,8 +9,8 @@ static void encode(const cx__quant_row *r, uint8_t *q, void *scales, void *biase
     cx__kernels_get()->fp_encode(q, scales, w, r->dtype, r->cols, CX__MXFP4, 0, r->gpu_rule);
 }
 
-/* The widest step is 2 of 6, so a value near 5 may be off by 1 of at least 5. The scale is rounded up: no
- * value is cut off. */
+/* The widest step is 2 of 6, so a value near 5 may be off by 1 of at least 5. The scale is
+ * rounded up: no value is cut off. */
 static double error_bound(int bits)
 {
     (void)bits;

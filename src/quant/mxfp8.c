@@ -9,7 +9,8 @@ static void encode(const cx__quant_row *r, uint8_t *q, void *scales, void *biase
     cx__kernels_get()->fp_encode(q, scales, w, r->dtype, r->cols, CX__MXFP8, 0, r->gpu_rule);
 }
 
-/* Three bits and the hidden one: half a step of 1/8. The scale is rounded up: no value is cut off. */
+/* Three bits and the hidden one: half a step of 1/8. The scale is rounded up: no value is cut
+ * off. */
 static double error_bound(int bits)
 {
     (void)bits;

@@ -1,6 +1,6 @@
-/* Modes mxfp4, mxfp8 and nvfp4: variants against the bytes of the reference; the reference against
- * the nearest value of a table that is written out here. That the reference is MLX's rule is shown by
- * tests/unit/test_quant.c with MLX's own bytes. */
+/* Modes mxfp4, mxfp8 and nvfp4: variants against the bytes of the reference; the reference
+ * against the nearest value of a table that is written out here. That the reference is MLX's
+ * rule is shown by tests/unit/test_quant.c with MLX's own bytes. */
 #include "check.h"
 #include <math.h>
 

@@ -1,7 +1,7 @@
 /* Packed tensors of any shape and type under any config: what is accepted must lie inside its
  * tensors, exactly. Input: three tensors of 8 bytes (dtype, dimensions, what is wrong with the
- * size, 5 of shape), one byte for the packing and the columns that are asked for, then the JSON of the
- * config. */
+ * size, 5 of shape), one byte for the packing and the columns that are asked for, then the JSON
+ * of the config. */
 #include "quant/quant.h"
 #include <stdlib.h>
 

@@ -1,6 +1,7 @@
-/* Specification of MLX's fp modes: mxfp4, mxfp8, nvfp4. Source: mlx.md 1.5. The CPU rule's bytes are
- * pinned by tests/golden/quant, made with MLX, and compared live by tests/oracle/oracle_quant.py; the
- * GPU rule is read from MLX's Metal kernels. Tested by tests/check/check_fp.c. */
+/* Specification of MLX's fp modes: mxfp4, mxfp8, nvfp4. Source: mlx.md 1.5. The CPU rule's bytes
+ * are pinned by tests/golden/quant, made with MLX, and compared live by
+ * tests/oracle/oracle_quant.py; the GPU rule is read from MLX's Metal kernels. Tested by
+ * tests/check/check_fp.c. */
 #include "kernels/ref/fp.h"
 #include "kernels/ref/math.h"
 #include "kernels/variants.h"
@@ -60,8 +61,8 @@ static float round_to(float f, cx_dtype dtype)
                            : cx__bf16_to_f32(cx__f32_to_bf16(f));
 }
 
-/* The least power of two that is not below r; of 0 it is 1. MLX's CPU path lets exponents below -127
- * wrap around when it stores them, its kernels stop there. */
+/* The least power of two that is not below r; of 0 it is 1. MLX's CPU path lets exponents below
+ * -127 wrap around when it stores them, its kernels stop there. */
 static cx__fp_scale mx_scale(float r, bool gpu_rule)
 {
     int e = 0;
@@ -71,7 +72,8 @@ static cx__fp_scale mx_scale(float r, bool gpu_rule)
     return (cx__fp_scale){ .byte = (uint8_t)(e + 127), .exponent = e, .factor = ldexpf(1, -e) };
 }
 
-/* By how much the scales of nvfp4 are raised, so that the largest of the tensor is the largest code. */
+/* By how much the scales of nvfp4 are raised, so that the largest of the tensor is the largest
+ * code. */
 static float raised(float global)
 {
     return global > 0 ? 448.0f * 6.0f / global : 1;

@@ -36,9 +36,9 @@ float cx__e4m3_scalar(uint8_t code);
 float cx__e8m0_scalar(uint8_t code);
 float cx__e2m1_scalar(uint8_t code);
 
-/* Scale of a group whose largest absolute value is `amax`: the byte, and the factor by which the GPU
- * rule brings values to the range of the codes. Choosing a scale and coding with it are apart, so
- * that a solver may put its own in between. */
+/* Scale of a group whose largest absolute value is `amax`: the byte, and the factor by which the
+ * GPU rule brings values to the range of the codes. Choosing a scale and coding with it are
+ * apart, so that a solver may put its own in between. */
 typedef struct cx__fp_scale {
     uint8_t byte;
     int exponent; /* of an mx scale, before it is stored */

@@ -73,7 +73,8 @@ typedef struct encoding {
     bool gpu_rule;
 } encoding;
 
-/* Of zeros of both signs the first is the least, as in the reference; only one bit's bias shows it. */
+/* Of zeros of both signs the first is the least, as in the reference; only one bit's bias shows
+ * it. */
 static float first_zero(const encoding *e, size_t from)
 {
     float lane[16];

@@ -3,9 +3,10 @@
 #include "kernels/ref/fp.h"
 #include "kernels/x16/math.h"
 
-/* A code is a rounded piece of the float's own bits: sign, then as many bits from the lowest of the
- * exponent down as the format has, less the difference of the exponents' biases. Below the smallest
- * normal value the steps are equal: added to a power of two with that step, they are its last bits. */
+/* A code is a rounded piece of the float's own bits: sign, then as many bits from the lowest of
+ * the exponent down as the format has, less the difference of the exponents' biases. Below the
+ * smallest normal value the steps are equal: added to a power of two with that step, they are
+ * its last bits. */
 static small_float small_float_of(const cx__fp_format *f)
 {
     int shift = 23 - f->mant, bias = 126 + f->least;
