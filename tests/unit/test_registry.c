@@ -126,7 +126,7 @@ TEST(registry, long_names)
     memset(name, 'b', 256);
     name[256] = '\0';
     CHECK_INT(cx__rename_apply(longer, name, 0, &facts, &r), CX_ELIMIT);
-    CHECK_HAS(cx_error(), "is longer than 256 bytes");
+    CHECK_HAS(cx_error(), "expected at most 255 bytes");
     name[255] = '\0';
     CHECK_STR(renamed(longer, name, false) + 255, ":0:-1");
     name[0] = 'a';
