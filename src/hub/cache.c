@@ -80,7 +80,18 @@ cx_status cx__hub_ref_write(const char *repo, const char *revision, const char *
 
 /* ---- trees ---- */
 
-/* Nothing is written where the server did not say all that the form demands. */
+static cx_status read_tree(const char *path, cx__hub_listing *out)
+{
+    char *text = NULL;
+    size_t len = 0;
+    CX_TRY(cx__read_file(path, CX__HUB_JSON, &text, &len));
+    cx_status st = cx__hub_tree_parse(text, len, path, out);
+    cx__free(text);
+    return st;
+}
+
+/* Nothing is written where the server did not say all that the form demands. A good tree stays:
+ * huggingface_hub's says more. */
 cx_status cx__hub_tree_write(const char *repo, const cx__hub_listing *l)
 {
     for (size_t i = 0; i < l->count; i++) {
@@ -88,11 +99,13 @@ cx_status cx__hub_tree_write(const char *repo, const cx__hub_listing *l)
     }
     cx__buf text = { .max = (size_t)CX__HUB_JSON * 2 };
     char *path = cx__format("%s/trees/%s.json", repo, l->commit);
+    cx__hub_listing known = { 0 };
     cx_status st = path && cx__hub_tree_dump(&text, l) ? CX_OK : no_memory(repo);
-    if (st == CX_OK && !cx__path_exists(path)) {
+    if (st == CX_OK && read_tree(path, &known) != CX_OK) {
         st = cx__hub_make_parent(path);
         if (st == CX_OK) st = cx__write_file(path, text.data, text.len);
     }
+    cx__hub_listing_free(&known);
     cx__buf_free(&text);
     cx__free(path);
     return st;
@@ -118,22 +131,15 @@ static cx_status check_file(const char *name, const char *folder, const char *fi
     return there ? CX_OK : missing(name, folder, file);
 }
 
-static cx_status check_tree(const char *name, const char *folder, const char *tree,
+static cx_status check_tree(const char *name, const char *folder, cx__hub_listing *tree,
                             const char *file)
 {
-    cx__hub_listing l = { 0 };
-    char *text = NULL;
-    size_t len = 0;
-    CX_TRY(cx__read_file(tree, CX__HUB_JSON, &text, &len));
-    cx_status st = cx__hub_tree_parse(text, len, tree, &l);
-    if (st == CX_OK) st = cx__hub_select(&l, file, name);
-    for (size_t i = 0; st == CX_OK && i < l.count; i++) {
-        const cx__hub_file *f = &l.files[i];
-        if (f->wanted) st = check_file(name, folder, f->name, f->sized ? f->size : UINT64_MAX);
+    CX_TRY(cx__hub_select(tree, file, name));
+    for (size_t i = 0; i < tree->count; i++) {
+        const cx__hub_file *f = &tree->files[i];
+        if (f->wanted) CX_TRY(check_file(name, folder, f->name, f->sized ? f->size : UINT64_MAX));
     }
-    cx__hub_listing_free(&l);
-    cx__free(text);
-    return st;
+    return CX_OK;
 }
 
 /* All shards that an index names; no index is fine. */
@@ -172,24 +178,31 @@ static cx_status check_by_index(const char *name, const char *folder, const char
     return check_index(name, folder, "pytorch_model.bin.index.json");
 }
 
+/* A tree that cannot be read is none: huggingface_hub ignores it too. */
+static cx_status check_whole(const char *repo, const char *name, const char *commit,
+                             const char *folder, const char *file)
+{
+    cx__hub_listing tree = { 0 };
+    char *path = cx__format("%s/trees/%s.json", repo, commit);
+    cx_status st = path ? read_tree(path, &tree) : no_memory(name);
+    if (st == CX_OK) st = check_tree(name, folder, &tree, file);
+    else if (st != CX_ENOMEM) st = check_by_index(name, folder, file);
+    cx__hub_listing_free(&tree);
+    cx__free(path);
+    return st;
+}
+
 static cx_status find_snapshot(const char *repo, const char *name, const char *revision,
                                const char *file, char **folder)
 {
-    char commit[CX__HUB_ETAG + 1], *found = NULL, *tree = NULL;
-    cx_status st = cx__hub_ref_read(repo, revision, commit);
-    if (st == CX_OK && *commit) {
-        found = cx__format("%s/snapshots/%s", repo, commit);
-        tree = cx__format("%s/trees/%s.json", repo, commit);
-        if (!found || !tree) st = no_memory(name);
-    }
-    if (st == CX_OK && (!found || !cx__path_is_dir(found)))
-        st = CX_FAIL(CX_ENOTFOUND, "%s: not in the Hugging Face cache (%s)%s%s", name, repo,
-                     strcmp(revision, "main") != 0 ? " at revision " : "",
-                     strcmp(revision, "main") != 0 ? revision : "");
-    if (st == CX_OK)
-        st = cx__path_exists(tree) ? check_tree(name, found, tree, file)
-                                   : check_by_index(name, found, file);
-    cx__free(tree);
+    char commit[CX__HUB_ETAG + 1], *found = NULL;
+    bool main = !strcmp(revision, "main");
+    CX_TRY(cx__hub_ref_read(repo, revision, commit));
+    if (*commit && !(found = cx__format("%s/snapshots/%s", repo, commit))) return no_memory(name);
+    cx_status st = found && cx__path_is_dir(found)
+                       ? check_whole(repo, name, commit, found, file)
+                       : CX_FAIL(CX_ENOTFOUND, "%s: not in the Hugging Face cache (%s)%s%s", name,
+                                 repo, main ? "" : " at revision ", main ? "" : revision);
     if (st == CX_OK) *folder = found;
     else cx__free(found);
     return st;

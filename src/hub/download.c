@@ -270,10 +270,6 @@ static cx_status start(job *j)
 static cx_status try_later(job *j, cx_status st, double wait_s)
 {
     if (wait_s < 0) return st;
-    if (j->have >= j->mark + PROGRESS_BYTES) {
-        j->mark = j->have;
-        j->tries = 0;
-    }
     j->tries++;
     j->not_before = cx__now() + wait_s;
     leave(j, JOB_WAITING);
@@ -338,6 +334,10 @@ static cx_status ended(job *j)
     double wait_s;
     char *what = cx__format("%s: %s", j->fetch->name, j->file->name);
     j->t = NULL;
+    if (j->have >= j->mark + PROGRESS_BYTES) {
+        j->mark = j->have;
+        j->tries = 0;
+    }
     cx_status st = what ? cx__net_judge(j->fetch->net, t, what, j->tries, &wait_s) : no_memory(j);
     if (!what) wait_s = -1;
     if (j->state == JOB_RUNNING) st = body_ended(j, t, st, wait_s);

@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 enum { CONNECTIONS = 8, CONNECTIONS_MAX = 64, TIMEOUT_S = 30, TOKEN_BYTES = 4096 };
 
@@ -15,10 +16,10 @@ static const char *env(const char *name)
 
 static bool env_is_true(const char *name)
 {
-    static const char *const words[] = { "1", "ON", "YES", "TRUE", "on", "yes", "true", "True" };
+    static const char *const words[] = { "1", "on", "yes", "true" };
     const char *s = env(name);
     for (size_t i = 0; s && i < sizeof words / sizeof *words; i++) {
-        if (!strcmp(s, words[i])) return true;
+        if (!strcasecmp(s, words[i])) return true;
     }
     return false;
 }

@@ -87,6 +87,16 @@ TEST(hub, a_snapshot_without_a_tree_is_whole_by_its_index)
     CHECK_INT(find(cache, NULL, NULL), CX_EFORMAT);
 }
 
+TEST(hub, a_damaged_tree_is_no_tree)
+{
+    const char *cache, *repo = new_cache(&cache);
+    put(repo, "trees/" SHA ".json", "{\"format_version\": 1, \"fil");
+    put(repo, "snapshots/" SHA "/model.safetensors", "abc");
+    CHECK_OK(find(cache, NULL, NULL));
+    put(repo, "trees/" SHA ".json", TREE);
+    CHECK_OK(find(cache, NULL, NULL));
+}
+
 TEST(hub, refs_lead_nowhere_else)
 {
     const char *cache, *repo = new_cache(&cache);
