@@ -1,5 +1,6 @@
 /* Method mxfp4 of gpt-oss: X_blocks U8 [..., out, in/32, 16] of E2M1, low nibble first, X_scales U8
- * [..., out, in/32] of E8M0. The weight is X, [..., out, in]: transformers' X is its transpose.
+ * [..., out, in/32] of E8M0. The weight is X.weight, [..., out, in]; transformers calls X, without
+ * ".weight", its transpose, and models/experts.c has rules for both.
  * Source: transformers integrations/mxfp4.py, mlx-lm 0.32.2 models/gpt_oss.py. */
 #include "convert/foreign.h"
 
@@ -33,7 +34,7 @@ static cx_status merge(cx__foreign *f)
     CX_TRY(cx__foreign_scales(f, scales, w));
     w->table = cx__e2m1;
     w->codes = (cx__codes){ .data = blocks->data, .bits = 4, .word = 4, .line = w->cols / 2 };
-    return cx__foreign_put(f, "", &flat, CX_BF16, "mxfp4", w);
+    return cx__foreign_put(f, ".weight", &flat, CX_BF16, "mxfp4", w);
 }
 
 const cx__foreign_method cx__foreign_mxfp4 = { marks, parts, drop, begin, merge, NULL };

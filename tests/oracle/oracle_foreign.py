@@ -162,7 +162,7 @@ def mxfp4(r):
     value = convert_moe_packed_tensors(blocks, scales, dtype=BF16).transpose(1, 2)
     name = "model.layers.0.mlp.experts.gate_up_proj"
     tensors = {name + "_blocks": blocks, name + "_scales": scales, name + "_bias": r.normal((3, 16), BF16)}
-    return tensors, {"quant_method": "mxfp4", "modules_to_not_convert": []}, {name: value}
+    return tensors, {"quant_method": "mxfp4", "modules_to_not_convert": []}, {name + ".weight": value}
 
 
 # ---- ModelOpt: NVFP4QTensor.dequantize ----
@@ -220,7 +220,7 @@ def to_torch(a):
     return t.view(dtype) if dtype else t
 
 
-def mlx(r, mode, bits, group, dtype=mx.bfloat16, shape=(2, 16, 256), global_scale=False, config=None):
+def mlx(r, mode, bits, group, dtype=mx.bfloat16, shape=(16, 256), global_scale=False, config=None):
     w = mx.array(r.normal(shape, F32).numpy()).astype(dtype)
     more = {"global_scale": mx.max(mx.abs(w)).astype(mx.float32)} if global_scale else {}
     parts = mx.quantize(w, group_size=group, bits=bits, mode=mode, **more)
@@ -289,16 +289,18 @@ def cases(r):
     yield "mlx null", mlx(r, "affine", 4, 64, config={"bits": 4, "group_size": None})
     for mode, bits, group in (("mxfp4", 4, 32), ("mxfp8", 8, 32), ("nvfp4", 4, 16)):
         yield f"mlx {mode}", mlx(r, mode, bits, group)
-    yield "mlx nvfp4 global", mlx(r, "nvfp4", 4, 16, shape=(16, 64), global_scale=True)
+    yield "mlx nvfp4 global", mlx(r, "nvfp4", 4, 16, global_scale=True)
+    yield "mlx experts", mlx(r, "affine", 4, 32, shape=(3, 16, 64))
 
 
-def write(folder, tensors, quantization):
+def write(folder, tensors, quantization, dtype):
     folder.mkdir()
-    config = {"model_type": "none_that_is_known", "torch_dtype": "bfloat16"}
+    config = {"model_type": "none_that_is_known"}
     if "" in quantization:
         config["quantization"] = quantization[""]
     else:
         config["quantization_config"] = quantization
+    config["torch_dtype"] = str(dtype).split(".")[-1]
     (folder / "config.json").write_text(json.dumps(config))
     save_file({k: v.contiguous() for k, v in tensors.items()}, folder / "model.safetensors")
 
@@ -325,17 +327,62 @@ def same(got, want):
 DTYPES = {BF16: "bf16", F16: "f16", F32: "f32"}
 
 
-def check(build, folder, case):
-    """Values, exactly; then what mlx makes of the codes that stayed packed."""
+def from_torch(t):
+    if t.dtype == BF16:
+        return mx.array(t.view(torch.int16).numpy()).view(mx.bfloat16)
+    return mx.array(t.numpy())
+
+
+def check_packed(got, config, want):
+    """What MLX makes, in f32, of the codes that stayed. Exact, but for what a bias was rounded by."""
+    how = config["quantization"]
+    parts = [from_torch(got["l." + n]) for n in ("weight", "scales", "biases") if "l." + n in got]
+    parts = parts[:1] + [p if p.dtype == mx.uint8 else p.astype(mx.float32) for p in parts[1:]]
+    value = mx.dequantize(*parts, group_size=how["group_size"], bits=how["bits"], mode=how["mode"],
+                          dtype=mx.float32)
+    value = torch.from_numpy(np.array(value))
+    room = torch.zeros(())
+    if len(parts) == 3:  # half a unit of the bias, half a unit of the value
+        bias = torch.from_numpy(np.array(parts[2])).abs().repeat_interleave(how["group_size"], -1)
+        room = (bias + want.float().abs()) * torch.finfo(want.dtype).eps
+    worst = ((value - want.float()).abs() > room).sum().item()
+    assert not worst, f"packed as {how}: {worst} values differ"
+
+
+def check_awq(got, tensors, quantization):
+    """mlx-lm reads AWQ rightly (GPTQ it takes for AWQ)."""
+    from mlx_lm.utils import _transform_awq_weights
+
+    want, _ = _transform_awq_weights({k: from_torch(v) for k, v in tensors.items()}, quantization)
+    for name in ("l.weight", "l.scales", "l.biases"):
+        error = same(got[name], to_torch(want[name]))
+        # mlx-lm keeps the group of the source, larger ones than 128 MLX does not have
+        assert not error, f"{name}, against mlx-lm: {error}"
+
+
+# What MLX has no packing for; of the others the codes must stay.
+UNPACKED = ("act-order", "odd blocks", "fp8 blocks", "e5m2", "bf16 scales", "fp8 experts", "fp8 tensor",
+            "weight_scale", "fp8 rows", "modelopt", " 1 bits", " 7 bits", "channel", "int-quantized",
+            "float-quantized", "nvfp4-pack", "global", "gpt-oss", "experts")
+
+
+def check(build, folder, name, case):
+    """Values, exactly; then the codes that stayed packed."""
     tensors, quantization, values = case
-    write(folder / "in", tensors, quantization)
-    for name, want in values.items():
-        got, config = convert(build, folder / "in", folder / "out", "-d", "--dtype",
-                              DTYPES[want.dtype])
-        assert "quantization" not in config and "quantization_config" not in config
-        # 0 of either sign is one value
-        if (error := same(got[name] + 0.0, want + 0.0)):
-            raise AssertionError(f"{name}: {error}")
+    weight, want = next(iter(values.items()))
+    write(folder / "in", tensors, quantization, want.dtype)
+    got, config = convert(build, folder / "in", folder / "out", "-d")
+    assert "quantization" not in config and "quantization_config" not in config
+    # 0 of either sign is one value
+    if error := same(got[weight] + 0.0, want + 0.0):
+        raise AssertionError(f"{weight}: {error}")
+    got, config = convert(build, folder / "in", folder / "kept", "-r", "none")
+    packed = not any(part in name for part in UNPACKED)
+    assert packed == ("l.scales" in got), "packed" if not packed else "not packed"
+    if packed:
+        check_packed(got, config, want)
+    if quantization.get("quant_method") == "awq":
+        check_awq(got, tensors, quantization)
 
 
 def main():
@@ -345,7 +392,7 @@ def main():
     for name, case in cases(Rng(seed)):
         with tempfile.TemporaryDirectory() as folder:
             try:
-                check(sys.argv[1], pathlib.Path(folder), case)
+                check(sys.argv[1], pathlib.Path(folder), name, case)
                 passed += 1
             except AssertionError as e:
                 failed += 1

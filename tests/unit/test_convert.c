@@ -155,13 +155,32 @@ TEST(convert, keeps_a_head_that_the_config_does_not_mention)
     CHECK_HAS(config, "\"tie_word_embeddings\": false"); /* for mlx-lm, whose default is true */
 }
 
-TEST(convert, refuses_quantization_that_it_does_not_know)
+TEST(convert, keeps_the_codes_of_an_mlx_folder)
+{
+    const char *dir = unit_dir(), *src = case_llama(dir, "src"), *four = case_path(dir, "four");
+    cx_tensors *a, *b;
+    CHECK_OK(cx_convert(src, four, NULL, NULL));
+    CHECK_OK(cx_convert(four, case_path(dir, "out"), NULL, NULL));
+    CHECK_OK(cx_tensors_open(four, &a));
+    CHECK_OK(cx_tensors_open(case_path(dir, "out"), &b));
+    CHECK_INT(cx_tensors_count(a), cx_tensors_count(b));
+    for (size_t i = 0; i < cx_tensors_count(a); i++) {
+        const cx_tensor *t = cx_tensors_at(a, i), *same = cx_tensors_find(b, t->name);
+        CHECK(same && same->bytes == t->bytes && same->dtype == t->dtype);
+        CHECK(!memcmp(t->data, same->data, t->bytes));
+    }
+    cx_tensors_close(a);
+    cx_tensors_close(b);
+}
+
+TEST(convert, refuses_methods_that_it_does_not_know)
 {
     const char *dir = unit_dir(), *src = case_llama(dir, "src");
     case_put(src, "config.json",
-             "{\"model_type\": \"llama\", \"quantization_config\": {\"quant_method\": \"abc\"}}");
+             "{\"model_type\": \"llama\", \"quantization_config\": {\"quant_method\": "
+             "\"bitsandbytes\"}}");
     CHECK_INT(cx_convert(src, case_path(dir, "out"), NULL, NULL), CX_EUNSUPPORTED);
-    CHECK_HAS(cx_error(), "src/config.json: ");
+    CHECK_HAS(cx_error(), "src/config.json: quantization 'bitsandbytes' is not supported");
     CHECK(!cx__path_exists(case_path(dir, "out")));
 }
 
