@@ -1,5 +1,5 @@
-/* Critical layers at 6 bits, all others at 4: the guide's "Mixed Precision Configuration". Shows the
- * plan, module by module, and writes nothing.
+/* Critical layers at 6 bits, all others at 4: the guide's "Mixed Precision Configuration". Shows
+ * the plan, module by module, and writes nothing.
  *     cc mixed_precision.c $(pkg-config --cflags --libs cortex) && ./a.out [MODEL] */
 #include <cortex/convert.h>
 #include <stdio.h>

@@ -41,7 +41,8 @@ static char *suffix_of(const cx_convert_options *o)
     return cx__format("_%dbit", p.bits);
 }
 
-/* A name of the hub as it is, also of a path in its cache; of other paths the last part without its ending; "/" becomes "_". */
+/* A name of the hub as it is, also of a path in its cache; of other paths the last part without its
+ * ending. "/" becomes "_". */
 static char *stem_of(const char *source)
 {
     static const char *const tails[] = { ".gguf", ".safetensors", ".bin", ".pt", ".pth" };
