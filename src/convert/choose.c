@@ -15,7 +15,7 @@ typedef struct chooser {
     const char *where;
     char *config; /* as text, for a predicate */
     bool as_is;   /* recipe auto, and the source is quantized */
-    cx__packing standard;
+    cx__choice standard;
     cx__plan_table table;
 } chooser;
 
@@ -112,10 +112,10 @@ static cx_convert_choice recipe_choice(const chooser *c, const cx__entry *e, con
 
 /* Fills in what a choice leaves open, and checks it. */
 static cx_status resolve(const chooser *c, const cx__module *m, const cx_convert_choice *choice,
-                         cx__packing *out)
+                         cx__choice *out)
 {
     const cx_quant_mode *mode = c->standard.mode;
-    *out = (cx__packing){ 0 };
+    *out = (cx__choice){ 0 };
     if (choice->leave) return CX_OK;
     if (choice->mode || !mode)
         CX_TRY(cx_quant_mode_find(choice->mode ? choice->mode : "affine", &mode));
@@ -130,13 +130,13 @@ static cx_status resolve(const chooser *c, const cx__module *m, const cx_convert
     if (!bits_known || !group_known)
         return CX_FAIL(CX_EARG, "%s: mode %s has no %d bits in groups of %d", m->path, mode->name,
                        bits, group);
-    *out = (cx__packing){ mode, bits, group };
+    *out = (cx__choice){ mode, bits, group };
     return CX_OK;
 }
 
 /* Whether the codes of the source are what `how` asks for. touched: somebody chose this module in
  * particular, and gets just that. */
-static bool keeps(const chooser *c, const cx__entry *e, bool touched, const cx__packing *how)
+static bool keeps(const chooser *c, const cx__entry *e, bool touched, const cx__choice *how)
 {
     const cx__packed *p = packed_of(e);
     const cx_convert_options *o = c->o;
@@ -180,10 +180,10 @@ static cx_status choose(const chooser *c, const cx__entry *e, cx__module *m)
     m->kept = keeps(c, e, !same_choice(&before, &choice), &m->how);
     if (m->kept) {
         const cx__packed *p = packed_of(e);
-        m->how = (cx__packing){ NULL, p->bits, p->group };
+        m->how = (cx__choice){ NULL, p->bits, p->group };
         return cx_quant_mode_find(p->mode, &m->how.mode);
     }
-    if (m->how.mode && e->cols % (size_t)m->how.group) m->how = (cx__packing){ 0 };
+    if (m->how.mode && e->cols % (size_t)m->how.group) m->how = (cx__choice){ 0 };
     return CX_OK;
 }
 
@@ -217,7 +217,7 @@ static bool is_named(const cx__plan_table *t, const char *part)
     return false;
 }
 
-static bool same(const cx__packing *a, const cx__packing *b)
+static bool same(const cx__choice *a, const cx__choice *b)
 {
     return a->mode == b->mode && a->bits == b->bits && a->group == b->group;
 }
@@ -227,7 +227,7 @@ static bool same(const cx__packing *a, const cx__packing *b)
 static void find_standard(chooser *c)
 {
     enum { PLACES = 64 };
-    cx__packing seen[PLACES];
+    cx__choice seen[PLACES];
     size_t counts[PLACES] = { 0 }, places = 0, most = 0;
     cx__plan_table *t = &c->table;
     for (size_t i = 0; i < t->count; i++) {
@@ -238,7 +238,7 @@ static void find_standard(chooser *c)
         if (++counts[k] > counts[most]) most = k;
     }
     bool asked = c->standard.mode && !t->kept && !c->as_is;
-    if (!t->packed) t->standard = (cx__packing){ 0 };
+    if (!t->packed) t->standard = (cx__choice){ 0 };
     else t->standard = asked ? c->standard : seen[most];
 }
 

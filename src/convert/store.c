@@ -33,7 +33,7 @@ cx_status cx_models_dir(char **dir)
 /* "_4bit", "_mixed", "_mxfp4", ...; "" for a conversion that packs nothing. Caller cx__free()s. */
 static char *suffix_of(const cx_convert_options *o)
 {
-    cx__packing p;
+    cx__choice p;
     if (o->recipe == CX_RECIPE_MIXED_PRECISION) return cx__strdup("_mixed");
     if (o->recipe >= CX_RECIPE_MIXED_2_6) return cx__format("_%s", cx_recipe_name(o->recipe));
     if (cx__recipe_packing(o, &p) != CX_OK || !p.mode) return cx__strdup("");
@@ -41,7 +41,8 @@ static char *suffix_of(const cx_convert_options *o)
     return cx__format("_%dbit", p.bits);
 }
 
-/* A name of the hub as it is, also of a path in its cache; of other paths the last part without its ending; "/" becomes "_". */
+/* A name of the hub as it is, also of a path in its cache; of other paths the last part without its
+ * ending. "/" becomes "_". */
 static char *stem_of(const char *source)
 {
     static const char *const tails[] = { ".gguf", ".safetensors", ".bin", ".pt", ".pth" };

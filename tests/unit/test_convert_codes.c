@@ -181,8 +181,8 @@ TEST(convert_codes, that_are_cut_are_decoded_and_packed_anew)
     cx_tensors_close(made);
 }
 
-/* 1 + w in BF16 is rounded in BF16, as mlx-lm does it before it casts: 1 + 2^-8 is half way and goes
- * to the even 1, whatever the result's type. */
+/* 1 + w in BF16 is rounded in BF16, as mlx-lm does it before it casts: 1 + 2^-8 is half way and
+ * goes to the even 1, whatever the result's type. */
 TEST(convert_codes, one_more_is_rounded_in_the_source_type)
 {
     const cx__rename rules[] = { { "n", NULL, CX__PLUS_ONE_HF | CX__HF },
