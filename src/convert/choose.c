@@ -42,8 +42,8 @@ long cx__layer_of(const char *name)
 }
 
 /* Linear, Embedding and stacked expert weights, by name and shape: in the architectures that are
- * known every other one has a rule. The module itself is named after a norm or convolution, not what
- * it is in. */
+ * known every other one has a rule. A norm or convolution is known by the last part of its name:
+ * what is inside of one may be a matrix. */
 static bool is_module(const cx__arch *arch, const cx__entry *e)
 {
     static const char *const stacks[] = { "switch", "expert", "embed_q", "unembed_out" };

@@ -72,7 +72,7 @@ struct cx__arch {
     {                                                                                              \
         NULL, NULL, CX__KEEP                                                                       \
     }
-/* Whatever the architecture: tables of rotations that HF stores, and a head that is the embedding. */
+/* Whatever the architecture: tables of rotations, and a head that is the embedding. */
 #define CX__RULES_ANY                                                                              \
     { "**inv_freq", NULL, CX__DROP },                                                              \
     {                                                                                              \

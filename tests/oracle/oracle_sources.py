@@ -248,7 +248,8 @@ def cases(work):
 
 def same_values(packed, plain, work):
     """What is kept decodes to the same values: the matrices, once unpacked."""
-    same(converted(packed, work / "c", "--dequantize"), converted(plain, work / "d", "--dequantize"))
+    same(converted(packed, work / "c", "--dequantize", "--dtype", "f32"),
+         converted(plain, work / "d", "--dequantize", "--dtype", "f32"))
 
 
 def main():

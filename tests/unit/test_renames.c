@@ -1,4 +1,4 @@
-/* Tables of the architectures: what becomes of a tensor's name. Values: tests/oracle/oracle_archs.py. */
+/* Tables of the architectures: what becomes of a tensor's name. Values: oracle_archs.py. */
 #include "models/models.h"
 #include "unit.h"
 
