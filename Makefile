@@ -20,6 +20,11 @@ HARDEN := -fstack-protector-strong -D_FORTIFY_SOURCE=2
 endif
 
 PKGS := jansson libpcre2-8 libutf8proc libxxhash
+# Without these the program is whole but for one thing: it finds models of the hub, and downloads none.
+ifeq ($(shell $(PKG_CONFIG) --exists 'libcurl >= 7.66' libcrypto && echo yes),yes)
+PKGS += libcurl libcrypto
+CPPFLAGS += -DCX_HAVE_CURL
+endif
 ifeq ($(filter clean help uninstall,$(MAKECMDGOALS)),)
 ifneq ($(shell $(PKG_CONFIG) --exists $(PKGS) && echo yes),yes)
 $(error a library or pkg-config is missing: run tools/setup, or tools/setup --check to see what)
@@ -50,7 +55,7 @@ KERNELS_x86_64 := x86
 KERNELS_aarch64 := arm
 KERNELS_arm64 := arm
 LIB_SRC := $(wildcard $(addprefix src/,$(addsuffix /*.c,base core quant kernels kernels/ref cache \
-    format text graph graph/ops models gen convert))) \
+    format hub text graph graph/ops models gen convert))) \
     $(if $(KERNELS_$(ARCH)),$(wildcard src/kernels/$(KERNELS_$(ARCH))/*.c))
 CMD_SRC := $(wildcard cmd/*.c)
 LIB_OBJ := $(LIB_SRC:%.c=$(BUILD)/%.o)

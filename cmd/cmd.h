@@ -37,10 +37,16 @@ cx_status cx_input_ids(const char *where, const char *text, size_t len, int32_t 
 cx_status cx_output_json(const json_t *v);
 
 /* ---- source.c ---- */
-/* Folder of a model: a folder as it is, "org/name" from the hub cache, NULL or "" the bundled one.
- * Caller cx__free()s *folder. */
+typedef struct cx_source_options {
+    const char *revision, *file; /* of a model on the hub, see <cortex/hub.h>; NULL: by rule */
+    bool offline;                /* the cache only */
+    bool download;               /* what is not whole in the cache */
+    bool files;                  /* a file will do too */
+} cx_source_options;
+/* Folder of a model: a folder as it is, the name of one that convert made, "org/name" from the
+ * Hugging Face cache or the hub, NULL or "" the bundled one. Caller cx__free()s *folder. */
+cx_status cx_source_find(const char *name, const cx_source_options *o, char **folder);
+/* The same with downloads and no other option. */
 cx_status cx_model_find(const char *name, char **folder);
-/* Likewise of what convert reads, which may be a file. */
-cx_status cx_source_find(const char *name, char **path);
 
 #endif

@@ -6,17 +6,17 @@
 #include <string.h>
 
 typedef struct convert_args {
-    const char *source, *output, *recipe, *dtype, *mode, *rule, *rules, *critical, *chip;
+    const char *source, *output, *recipe, *dtype, *mode, *rule, *rules, *critical, *chip, *revision,
+        *file;
     int64_t bits, group_size, critical_bits, standard_bits, threads;
-    bool force, dequantize, dry_run, json;
+    bool force, dequantize, dry_run, json, offline;
 } convert_args;
 
 #define AT(field) offsetof(convert_args, field)
 static const cx_opt opts[] = {
     { 0, "SRC", CX_OPT_POS, AT(source), NULL, 0, 0, "SRC",
-      "what to convert: a folder of safetensors or PyTorch files, a .gguf file, an MLX folder, or "
-      "a "
-      "name in the Hugging Face cache" },
+      "what to convert: a folder of safetensors or PyTorch files, a .gguf file, an MLX folder, "
+      "or a name in the Hugging Face cache" },
     { 'o', "output", CX_OPT_STR, AT(output), NULL, 0, 0, "DIR",
       "folder to write; without it ~/.cortex/mlx_models/NAME_4bit (_5bit, _8bit, _mixed, ...)" },
     { 'r', "recipe", CX_OPT_STR, AT(recipe), NULL, 0, 0,
@@ -48,6 +48,12 @@ static const cx_opt opts[] = {
       "print the plan, module by module, and write nothing" },
     { 'j', "json", CX_OPT_FLAG, AT(json), NULL, 0, 0, NULL,
       "print one JSON object: what was made, or with --dry-run the plan" },
+    { 0, "revision", CX_OPT_STR, AT(revision), NULL, 0, 0, "REV",
+      "branch, tag or commit on the hub; without it main" },
+    { 0, "file", CX_OPT_STR, AT(file), NULL, 0, 0, "NAME",
+      "weight file to take where the hub has several, such as '*Q4_K_M*.gguf'" },
+    { 0, "offline", CX_OPT_FLAG, AT(offline), NULL, 0, 0, NULL,
+      "look in the hub's cache only, download nothing" },
     { 'f', "force", CX_OPT_FLAG, AT(force), NULL, 0, 0, NULL, "replace an existing folder" },
     { 't', "threads", CX_OPT_INT, AT(threads), "0", 0, 1024, "N",
       "threads; 0: all this process may use" },
@@ -139,8 +145,14 @@ static cx_status convert(const convert_args *a, cx_convert_options *o)
     char *folder = NULL;
     cx_convert_result r = { 0 };
     cx_plan plan = { .json = a->json };
-    CX_TRY(cx_source_find(a->source, &folder));
-    o->name = a->source && !cx__path_exists(a->source) ? a->source : NULL;
+    const cx_source_options hub = { .revision = a->revision,
+                                    .file = a->file,
+                                    .offline = a->offline,
+                                    .download = !a->offline,
+                                    .files = true };
+    CX_TRY(cx_source_find(a->source, &hub, &folder));
+    bool named = a->source && strchr(a->source, '/') && !cx__path_exists(a->source);
+    o->name = named ? a->source : NULL;
     if (a->dry_run) {
         o->plan = cx_plan_add;
         o->plan_user = &plan;
@@ -162,6 +174,7 @@ static int run(void *p)
     char *critical = a->critical ? cx__strdup(a->critical) : NULL;
     cx_convert_options o;
     cx_status st = options_of(a, &o);
+    if (a->critical && !critical) st = CX_FAIL(CX_ENOMEM, "no memory for the options");
     if (st == CX_OK && critical) st = split_names(critical, names);
     if (critical) o.critical = names;
     int status = 2;

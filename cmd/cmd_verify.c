@@ -39,4 +39,4 @@ static int run(void *p)
 
 const cx_command cx_cmd_verify = { "verify", "check all hashes, shapes and quantization of a model",
                                    opts,     sizeof(verify_args),
-                                   run,      NULL };
+                                   run,      "`cortex validate` is the same.\n" };

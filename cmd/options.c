@@ -14,6 +14,7 @@ const cx_opt cx_common_opts[] = { { 'q', "quiet", CX_OPT_FLAG, offsetof(cx_commo
                                     0, 0, NULL, "show this help" },
                                   { .kind = CX_OPT_END } };
 
+#define CX_ALIAS(name, command)
 #define CX_COMMAND(name) extern const cx_command cx_cmd_##name;
 #include "commands.def"
 #undef CX_COMMAND
@@ -23,9 +24,16 @@ const cx_command *const cx_commands[] = {
     NULL
 };
 #undef CX_COMMAND
+#undef CX_ALIAS
 
 const cx_command *cx_command_find(const char *name)
 {
+#define CX_COMMAND(command)
+#define CX_ALIAS(other, command)                                                                   \
+    if (!strcmp(name, #other)) return &cx_cmd_##command;
+#include "commands.def"
+#undef CX_COMMAND
+#undef CX_ALIAS
     for (size_t i = 0; cx_commands[i]; i++) {
         if (!strcmp(cx_commands[i]->name, name)) return cx_commands[i];
     }
@@ -321,8 +329,8 @@ void cx_commands_help(FILE *out)
     fputs("usage: cortex COMMAND [arguments]\n\n", out);
     for (size_t i = 0; cx_commands[i]; i++)
         fprintf(out, "  %-12s %s\n", cx_commands[i]->name, cx_commands[i]->summary);
-    fputs("\n`cortex COMMAND --help` says more. MODEL is a folder, or the name of a model in the\n"
-          "Hugging Face cache (org/name); without it the bundled model is used.\n"
+    fputs("\n`cortex COMMAND --help` says more. MODEL is a folder, or the name of a model on the\n"
+          "Hugging Face hub (org/name); without it the bundled model is used.\n"
           "Exit status: 0 done, 1 failed, 2 wrong usage, 130 stopped by Ctrl-C.\n",
           out);
 }

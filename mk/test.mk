@@ -1,5 +1,5 @@
 # Tests. Every runner prints its failures and ends with "N passed, N failed"; tests/run sums up.
-.PHONY: tests test check unit check-kernels headers cli install-test oracle runners nightly
+.PHONY: tests test check unit check-kernels headers cli hub install-test oracle runners nightly
 UNIT_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/unit/*.c))
 CHECK_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/check/*.c))
 
@@ -20,11 +20,12 @@ RUN_unit := $(BUILD)/unit $(ONLY)
 RUN_check-kernels := $(BUILD)/check
 RUN_headers := tests/headers/run $(BUILD)
 RUN_cli := tests/cli/run $(BUILD)
+RUN_hub := tests/hub/run $(BUILD)
 RUN_fuzz-replay := tests/fuzz/run replay $(BUILD)
 RUN_oracle := tests/oracle/run $(BUILD)
 RUN_install-test := tests/install/run $(BUILD)
 RUN_runners := tests/self-test
-RUNNERS := runners unit check-kernels headers cli fuzz-replay install-test oracle
+RUNNERS := runners unit check-kernels headers cli hub fuzz-replay install-test oracle
 RUNNERS_SAN := $(filter-out $(if $(SAN),headers install-test runners),$(RUNNERS))
 
 TOOLS := $(BUILD)/tools/random-checkpoint
@@ -37,6 +38,7 @@ unit: $(BUILD)/unit ## unit tests; ONLY='part ...' picks by name
 check-kernels: $(BUILD)/check ## every kernel variant of this machine against the reference
 headers: all ## each public header alone as C11 and as C++11; all declared functions link
 cli: all examples $(TOOLS) ## what the program prints, to the byte
+hub: all ## downloads from a hub of our own with every fault (python3)
 fuzz-replay: $(FUZZ_REPLAY) ## the fuzzing corpus, without a fuzzer
 install-test: all ## install, use what is installed, uninstall
 oracle: all ## live comparison with MLX (CORTEX_ORACLE)

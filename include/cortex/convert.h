@@ -127,7 +127,8 @@ CX_API cx_status cx_convert(const char *source, const char *target,
                             const cx_convert_options *options,
                             cx_convert_result *result) CX_WARN_UNUSED;
 
-/** Folder of converted models: $CORTEX_HOME/mlx_models, else ~/.cortex/mlx_models. Caller cx_free()s. */
+/** Folder of converted models: $CORTEX_HOME/mlx_models, else ~/.cortex/mlx_models.
+ * Caller cx_free()s. */
 CX_API cx_status cx_models_dir(char **dir) CX_WARN_UNUSED;
 /** Where a conversion goes by default: the name with "/" as "_", and "_4bit", "_5bit", "_mixed",
  * ...; nothing for recipe none. source: a name or a path. Caller cx_free()s. */

@@ -79,19 +79,16 @@ cx_status cx__chip_set(json_t *config, const char *name)
 
 /* ---- a folder that is there ---- */
 
-/* Same file under both names, without its bytes being copied where the file system can. */
+/* Same file under both names; its bytes are copied where the file system has no such links. */
 static cx_status link_or_copy(const char *from_dir, const char *to_dir, const char *name)
 {
+    cx__manifest copies = { 0 };
     char *from = cx__path_join(from_dir, name), *to = cx__path_join(to_dir, name);
     cx_status st = from && to ? CX_OK : CX_FAIL(CX_ENOMEM, "%s: no memory", from_dir);
     if (st == CX_OK && link(from, to) != 0) {
-        char *text;
-        size_t len;
-        st = cx__read_file(from, SIZE_MAX / 2, &text, &len);
-        if (st == CX_OK) {
-            st = cx__write_file(to, text, len);
-            cx__free(text);
-        }
+        st = cx__manifest_new(to_dir, &copies);
+        if (st == CX_OK) st = cx__manifest_copy(&copies, from_dir, name);
+        cx__manifest_free(&copies);
     }
     cx__free(from);
     cx__free(to);
@@ -114,14 +111,14 @@ static cx_status link_files(const char *folder, const char *to)
 static cx_status put_config(const char *to, const json_t *config, json_t *manifest)
 {
     cx__manifest m = { .dir = to, .files = json_object_get(manifest, "files") };
-    char *text;
-    size_t len;
+    char *text = NULL;
+    size_t len = 0;
     if (manifest && !json_is_object(m.files))
         return CX_FAIL(CX_EFORMAT, "%s: 'files' is missing", CX__MANIFEST_FILE);
-    if (!m.files && !(m.files = json_object())) return CX_FAIL(CX_ENOMEM, "%s: no memory", to);
     if (manifest) json_incref(m.files);
-    CX_TRY(cx__config_text(config, &text, &len));
-    cx_status st = cx__manifest_put(&m, "config.json", text, len);
+    else CX_TRY(cx__manifest_new(to, &m));
+    cx_status st = cx__config_text(config, &text, &len);
+    if (st == CX_OK) st = cx__manifest_put(&m, "config.json", text, len);
     cx__free(text);
     if (st == CX_OK && manifest) st = cx__manifest_write(to, manifest);
     cx__manifest_free(&m);

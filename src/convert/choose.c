@@ -15,7 +15,7 @@ typedef struct chooser {
     const char *where;
     char *config; /* as text, for a predicate */
     bool as_is;   /* recipe auto, and the source is quantized */
-    cx__packing standard;
+    cx__choice standard;
     cx__plan_table table;
 } chooser;
 
@@ -77,8 +77,8 @@ static int stored_bits(const cx__entry *e)
 {
     static const int known[] = { 8, 6, 5, 4, 3, 2 };
     const cx__stored *s = &e->parts[0]->s;
-    size_t elements = e->part_elements ? e->part_elements : 1;
-    double bits = s->packed ? s->packed->bits : (double)s->t.bytes * 8 / (double)elements;
+    double bits = s->packed ? s->packed->bits
+                            : (double)s->t.bytes * 8 / (double)(s->span ? s->span : 1);
     if (bits >= 9) return 0;
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (known[i] <= bits) return known[i];
@@ -91,6 +91,8 @@ static cx_convert_choice recipe_choice(const chooser *c, const cx__entry *e, con
 {
     const cx_convert_options *o = c->o;
     cx_convert_choice choice = { .leave = !c->standard.mode };
+    const cx__packed *p = packed_of(e);
+    if (c->as_is && p) return (cx_convert_choice){ false, p->mode, p->bits, p->group };
     if (c->as_is) {
         choice.bits = stored_bits(e);
         choice.leave = !is_quantized(e) || !choice.bits;
@@ -110,10 +112,10 @@ static cx_convert_choice recipe_choice(const chooser *c, const cx__entry *e, con
 
 /* Fills in what a choice leaves open, and checks it. */
 static cx_status resolve(const chooser *c, const cx__module *m, const cx_convert_choice *choice,
-                         cx__packing *out)
+                         cx__choice *out)
 {
     const cx_quant_mode *mode = c->standard.mode;
-    *out = (cx__packing){ 0 };
+    *out = (cx__choice){ 0 };
     if (choice->leave) return CX_OK;
     if (choice->mode || !mode)
         CX_TRY(cx_quant_mode_find(choice->mode ? choice->mode : "affine", &mode));
@@ -128,13 +130,13 @@ static cx_status resolve(const chooser *c, const cx__module *m, const cx_convert
     if (!bits_known || !group_known)
         return CX_FAIL(CX_EARG, "%s: mode %s has no %d bits in groups of %d", m->path, mode->name,
                        bits, group);
-    *out = (cx__packing){ mode, bits, group };
+    *out = (cx__choice){ mode, bits, group };
     return CX_OK;
 }
 
 /* Whether the codes of the source are what `how` asks for. touched: somebody chose this module in
  * particular, and gets just that. */
-static bool keeps(const chooser *c, const cx__entry *e, bool touched, const cx__packing *how)
+static bool keeps(const chooser *c, const cx__entry *e, bool touched, const cx__choice *how)
 {
     const cx__packed *p = packed_of(e);
     const cx_convert_options *o = c->o;
@@ -159,6 +161,13 @@ static void describe(const chooser *c, const cx__entry *e, const cx__module *m,
                                 .config = c->config ? c->config : "{}" };
 }
 
+static bool same_choice(const cx_convert_choice *a, const cx_convert_choice *b)
+{
+    if (a->leave || b->leave) return a->leave == b->leave;
+    return !strcmp(a->mode ? a->mode : "", b->mode ? b->mode : "") && a->bits == b->bits &&
+           a->group_size == b->group_size;
+}
+
 static cx_status choose(const chooser *c, const cx__entry *e, cx__module *m)
 {
     cx_convert_choice choice = recipe_choice(c, e, m), before = choice;
@@ -167,16 +176,14 @@ static cx_status choose(const chooser *c, const cx__entry *e, cx__module *m)
     if (c->rules) CX_TRY(cx__rules_choose(c->rules, &view, &choice));
     if (c->o->predicate && c->o->predicate(c->o->predicate_user, &view, &choice))
         return CX_FAIL(CX_ECANCELED, "stopped at the choice for '%s'", m->path);
-    bool touched = choice.leave != before.leave || choice.mode != before.mode ||
-                   choice.bits != before.bits || choice.group_size != before.group_size;
     CX_TRY(resolve(c, m, &choice, &m->how));
-    m->kept = keeps(c, e, touched, &m->how);
+    m->kept = keeps(c, e, !same_choice(&before, &choice), &m->how);
     if (m->kept) {
         const cx__packed *p = packed_of(e);
-        m->how = (cx__packing){ NULL, p->bits, p->group };
+        m->how = (cx__choice){ NULL, p->bits, p->group };
         return cx_quant_mode_find(p->mode, &m->how.mode);
     }
-    if (m->how.mode && e->cols % (size_t)m->how.group) m->how = (cx__packing){ 0 };
+    if (m->how.mode && e->cols % (size_t)m->how.group) m->how = (cx__choice){ 0 };
     return CX_OK;
 }
 
@@ -210,7 +217,7 @@ static bool is_named(const cx__plan_table *t, const char *part)
     return false;
 }
 
-static bool same(const cx__packing *a, const cx__packing *b)
+static bool same(const cx__choice *a, const cx__choice *b)
 {
     return a->mode == b->mode && a->bits == b->bits && a->group == b->group;
 }
@@ -220,7 +227,7 @@ static bool same(const cx__packing *a, const cx__packing *b)
 static void find_standard(chooser *c)
 {
     enum { PLACES = 64 };
-    cx__packing seen[PLACES];
+    cx__choice seen[PLACES];
     size_t counts[PLACES] = { 0 }, places = 0, most = 0;
     cx__plan_table *t = &c->table;
     for (size_t i = 0; i < t->count; i++) {
@@ -231,7 +238,7 @@ static void find_standard(chooser *c)
         if (++counts[k] > counts[most]) most = k;
     }
     bool asked = c->standard.mode && !t->kept && !c->as_is;
-    if (!t->packed) t->standard = (cx__packing){ 0 };
+    if (!t->packed) t->standard = (cx__choice){ 0 };
     else t->standard = asked ? c->standard : seen[most];
 }
 

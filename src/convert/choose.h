@@ -7,25 +7,25 @@
 #include "convert/rules.h"
 
 /* A packing; mode NULL: none. */
-typedef struct cx__packing {
+typedef struct cx__choice {
     const cx_quant_mode *mode;
     int bits, group;
-} cx__packing;
+} cx__choice;
 
 /* One line of the table. */
 typedef struct cx__module {
-    char *path;      /* MLX's, without ".weight" */
-    size_t entry;    /* of its weight */
-    long layer;      /* -1: of none */
-    cx__packing how; /* mode NULL: left as it is */
-    bool kept;       /* the codes of the source as they are */
+    char *path;     /* MLX's, without ".weight" */
+    size_t entry;   /* of its weight */
+    long layer;     /* -1: of none */
+    cx__choice how; /* mode NULL: left as it is */
+    bool kept;      /* the codes of the source as they are */
 } cx__module;
 
 typedef struct cx__plan_table {
     cx__module *list; /* in the order of entries */
     size_t count, packed, kept;
     long layers;
-    cx__packing standard; /* of the modules that config.json does not name */
+    cx__choice standard; /* of the modules that config.json does not name */
 } cx__plan_table;
 
 /* Options that cx_convert checked: bits, groups, modes are known ones. */
@@ -38,7 +38,7 @@ void cx__plan_table_free(cx__plan_table *t); /* accepts a zeroed struct */
 /* Checks recipe, bits, group and mode together; fills in what recipe mixed leaves out. */
 cx_status cx__recipe_check(cx_convert_options *o);
 /* What a module gets for which the recipe has no other bits; mode NULL: nothing. */
-cx_status cx__recipe_packing(const cx_convert_options *o, cx__packing *out);
+cx_status cx__recipe_packing(const cx_convert_options *o, cx__choice *out);
 /* Bits that the recipe has for this module in particular, 0 if it has none. */
 int cx__recipe_bits(const cx_convert_options *o, const char *path, long layer, long layers);
 

@@ -63,7 +63,7 @@ cx_status cx__config_load(const char *folder, json_t **out)
     return CX_OK;
 }
 
-static json_t *packing_json(const cx__packing *p)
+static json_t *packing_json(const cx__choice *p)
 {
     return json_pack("{s:i, s:i, s:s}", "group_size", p->group, "bits", p->bits, "mode",
                      p->mode->name);
@@ -71,12 +71,12 @@ static json_t *packing_json(const cx__packing *p)
 
 cx_status cx__config_quantize(json_t *config, const cx__plan_table *table)
 {
-    const cx__packing *d = &table->standard;
+    const cx__choice *d = &table->standard;
     if (!table->packed) return CX_OK;
     json_t *q = packing_json(d);
     int bad = !q;
     for (size_t i = 0; i < table->count && !bad; i++) {
-        const cx__packing *how = &table->list[i].how;
+        const cx__choice *how = &table->list[i].how;
         if (!how->mode || (how->mode == d->mode && how->bits == d->bits && how->group == d->group))
             continue;
         bad = json_object_set_new(q, table->list[i].path, packing_json(how));

@@ -123,7 +123,7 @@ static cx_status make_plan(conversion *c)
 
 static cx_status check_packed(const conversion *c)
 {
-    cx__packing asked;
+    cx__choice asked;
     CX_TRY(cx__recipe_packing(&c->o, &asked));
     if (c->plan.table.packed || !asked.mode || c->o.predicate || c->rules ||
         cx__source_quantization(c->source))

@@ -126,7 +126,9 @@ static cx_status check_stack(const item *it, size_t n)
     if (it->joined && (n != PARTS || v->ndim == 0))
         return CX_FAIL(CX_EFORMAT, "%s: '%s': expected %d tensors that become '%s', found %zu",
                        v->origin->s.path, v->origin->s.t.name, PARTS, it->name, n);
-    return v->ndim < CX_MAX_DIMS ? CX_OK : cx__view_misfit(v, "fewer dimensions");
+    return v->ndim + (it->expert >= 0 && !it->joined) <= CX_MAX_DIMS
+               ? CX_OK
+               : cx__view_misfit(v, "fewer dimensions");
 }
 
 /* Joins neighbours that lie together, drops axes of one. */
@@ -167,6 +169,7 @@ static cx_status take_step(cx__entry *e, const cx__view *v)
     const cx__axes *a = &e->axes;
     int last = a->count - 1;
     e->step = CX__PIECE;
+    if (!e->part_elements) return CX_OK;
     e->turned = last > 0 && a->stride[last] != 1 && a->stride[last - 1] == 1;
     bool rows = e->turned || (e->whole_rows && v->origin->s.packed);
     size_t row = e->turned ? (size_t)a->size[last] : e->cols;

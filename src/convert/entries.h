@@ -17,8 +17,8 @@ typedef struct cx__entry {
     size_t part_count;
     cx__axes axes; /* of a part, neighbours merged where they lie together */
     size_t offset, part_elements;
-    /* The same over the rows of the parts, for codes that are taken as they are; whole: a row of the
-     * result is a row of the part. */
+    /* The same over the rows of the parts, for codes that are taken as they are; whole: a row of
+     * the result is a row of the part. */
     cx__axes row_axes;
     size_t row_offset;
     bool whole_rows;

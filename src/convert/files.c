@@ -11,6 +11,7 @@
 typedef struct files {
     const cx__source *source;
     cx__manifest *manifest;
+    bool rebuilt; /* the tokenizer: its files of the source stay behind */
 } files;
 
 static cx_status no_memory(void)
@@ -43,6 +44,7 @@ static int wanted(const struct dirent *e)
 
 static cx_status copy_one(const files *f, const char *name)
 {
+    if (f->rebuilt && !strcmp(name, "tokenizer_config.json")) return CX_OK;
     char *path = cx__path_join(cx__source_folder(f->source), name);
     struct stat info;
     cx_status st = path ? CX_OK : no_memory();
@@ -85,9 +87,9 @@ static cx_status put_text(const files *f, const char *name, char *text, size_t l
     return st;
 }
 
-/* Checkpoints older than tokenizer.json get one. What cannot be rebuilt is no reason to keep the
- * weights back. */
-static cx_status put_tokenizer(const files *f)
+/* Checkpoints older than tokenizer.json get one, and the tokenizer_config.json that goes with it.
+ * What cannot be rebuilt is no reason to keep the weights back. */
+static cx_status put_tokenizer(files *f)
 {
     char *tokenizer = NULL, *config = NULL;
     if (has_file(f, "tokenizer.json")) return CX_OK;
@@ -97,10 +99,9 @@ static cx_status put_tokenizer(const files *f)
         cx__log(CX_LOG_WARN, "no tokenizer.json: %s", cx_error());
         return CX_OK;
     }
+    f->rebuilt = true;
     st = put_text(f, "tokenizer.json", tokenizer, strlen(tokenizer));
-    bool needed = !has_file(f, "tokenizer_config.json");
-    if (st == CX_OK && needed)
-        st = cx__manifest_put(f->manifest, "tokenizer_config.json", config, strlen(config));
+    if (st == CX_OK) return put_text(f, "tokenizer_config.json", config, strlen(config));
     cx__free(config);
     return st;
 }
@@ -108,7 +109,7 @@ static cx_status put_tokenizer(const files *f)
 cx_status cx__files_put(const cx__source *source, const cx__layout *plan, const char *base_model,
                         cx__manifest *manifest)
 {
-    files f = { source, manifest };
+    files f = { source, manifest, false };
     char *text = NULL, name[64];
     size_t len = 0;
     for (size_t i = 0; i < plan->shards; i++) {
@@ -122,6 +123,6 @@ cx_status cx__files_put(const cx__source *source, const cx__layout *plan, const 
     CX_TRY(put_text(&f, "model.safetensors.index.json", text, len));
     CX_TRY(cx__card_text(cx__source_folder(source), base_model, &text, &len));
     CX_TRY(put_text(&f, "README.md", text, len));
-    if (cx__source_has_files(source)) CX_TRY(copy_files(&f));
-    return put_tokenizer(&f);
+    CX_TRY(put_tokenizer(&f));
+    return cx__source_has_files(source) ? copy_files(&f) : CX_OK;
 }

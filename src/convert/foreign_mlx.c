@@ -84,7 +84,8 @@ static cx_status merge_affine(cx__foreign *f, const cx_tensor *q, const cx_tenso
     affine *a = cx__origins_alloc(f->o, sizeof *a);
     if (!a) return cx__foreign_no_memory(f);
     CX_TRY(cx__foreign_take(f, ".biases", &biases));
-    CX_TRY(cx__quant_matrix(q, scales, biases, f->config, f->path, q->name, &a->m));
+    const cx__quant_parts mlx = { q, scales, biases, NULL };
+    CX_TRY(cx__quant_matrix(&mlx, f->config, f->path, q->name, 0, &a->m));
     a->packed = (cx__packed){ .mode = "affine",
                               .bits = a->m.bits,
                               .group = a->m.group,

@@ -13,7 +13,7 @@ typedef enum cx__gguf_how {
     /* Rows of q and k (weight [rows, in] or bias [rows]) were reordered within each head for rope
      * of adjacent pairs. With dim = rows / heads: row h * dim + a * dim / 2 + b of the checkpoint
      * (a is 0 or 1, b < dim / 2) is row h * dim + 2 * b + a of the file. As a view: shape
-     * [heads, 2, dim / 2, in], strides [dim * in, in, 2 * in, 1]; read in order, that is [rows, in]. */
+     * [heads, 2, dim / 2, in], strides [dim * in, in, 2 * in, 1]; in order, that is [rows, in]. */
     CX__GGUF_UNPERMUTE,
     CX__GGUF_MINUS_ONE, /* norms of gemma are stored as w + 1: subtract 1 */
     CX__GGUF_TRANSPOSE, /* [out, in] here, [in, out] in the checkpoint (Conv1D of gpt2) */

@@ -82,7 +82,7 @@ static cx_status put(const job *j, const cx__entry *e, size_t which, size_t inde
 }
 
 /* The only place that chooses scales and biases: n elements, whole groups. */
-static cx_status pack(const job *j, const cx__entry *e, const cx__packing *how, const scratch *s,
+static cx_status pack(const job *j, const cx__entry *e, const cx__choice *how, const scratch *s,
                       const void *w, size_t n)
 {
     const cx_quant_spec spec = {
@@ -98,7 +98,7 @@ static cx_status pack(const job *j, const cx__entry *e, const cx__packing *how, 
 }
 
 /* The source's own codes; its scales in the dtype of the result. */
-static void take_codes(const job *j, const cx__entry *e, const cx__packing *how, scratch *s,
+static void take_codes(const job *j, const cx__entry *e, const cx__choice *how, scratch *s,
                        size_t begin, size_t n)
 {
     const cx__packed *p = e->parts[0]->s.packed;

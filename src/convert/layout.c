@@ -1,5 +1,5 @@
-/* Outputs of a conversion: order, sizes, shards. Rules: mlx_lm 0.32.2 (utils.py make_shards). Tested
- * by tests/unit/test_convert.c. */
+/* Outputs of a conversion: order, sizes, shards. Rules: mlx_lm 0.32.2 (utils.py make_shards).
+ * Tested by tests/unit/test_convert.c. */
 #include "convert/layout.h"
 
 #include <stdlib.h>

@@ -121,15 +121,15 @@ cx_status cx__recipe_check(cx_convert_options *o)
     return check_bits(mode, recipes[o->recipe].bits, "recipe's bits");
 }
 
-cx_status cx__recipe_packing(const cx_convert_options *o, cx__packing *out)
+cx_status cx__recipe_packing(const cx_convert_options *o, cx__choice *out)
 {
     const cx_quant_mode *mode;
     int bits = o->bits ? o->bits : recipes[o->recipe].bits;
-    if (o->dequantize || o->recipe == CX_RECIPE_NONE) return *out = (cx__packing){ 0 }, CX_OK;
+    if (o->dequantize || o->recipe == CX_RECIPE_NONE) return *out = (cx__choice){ 0 }, CX_OK;
     CX_TRY(cx_quant_mode_find(o->mode ? o->mode : "affine", &mode));
     if (o->recipe == CX_RECIPE_MIXED_PRECISION) bits = o->standard_bits;
     if (!o->bits && !has(mode->bits, bits)) bits = mode->default_bits; /* mxfp8 and no bits */
-    *out = (cx__packing){ mode, bits, o->group_size ? o->group_size : mode->default_group };
+    *out = (cx__choice){ mode, bits, o->group_size ? o->group_size : mode->default_group };
     return CX_OK;
 }
 

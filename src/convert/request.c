@@ -100,8 +100,8 @@ cx_status cx__source_state(const char *path, char out[17])
 
 /* Keys that must be equal for a folder to be what is asked for, in the order of sentences. */
 static const char *const compared[] = {
-    "source",        "revision",      "source_state", "mode",       "bits",
-    "group_size",    "recipe",        "dtype",        "rule",       "rules",
+    "source",        "revision",      "source_state", "bits",       "group_size",
+    "mode",          "recipe",        "dtype",        "rule",       "rules",
     "critical_bits", "standard_bits", "critical",     "dequantize",
 };
 enum { COMPARED = sizeof compared / sizeof *compared };
@@ -139,10 +139,10 @@ static int put_mixed(json_t *o, const cx_convert_options *opt)
 cx_status cx__request_make(const char *path, const char *state, const cx_convert_options *opt,
                            const cx__rules *rules, json_t **out)
 {
-    cx__packing p;
+    cx__choice p;
     char hash[17];
-    json_t *o = json_object();
     CX_TRY(cx__recipe_packing(opt, &p));
+    json_t *o = json_object();
     int bad = !o || put_source(o, path, state, opt) ||
               put(o, "recipe", json_string(cx_recipe_name(opt->recipe)));
     if (!bad && p.mode)

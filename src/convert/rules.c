@@ -10,7 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FILE_MAX = 1 << 20, RULES_MAX = 10000, CONDITIONS = 8, MATCH_LIMIT = 100000 };
+enum { FILE_MAX = 1 << 20, RULES_MAX = 10000, CONDITIONS = 8 };
+/* Of regular expressions: bytes compiled of a whole file; steps and KiB of one match. */
+enum { COMPILED_MAX = 8 << 20, STEPS_MAX = 100000, HEAP_MAX_KIB = 16 << 10 };
 
 typedef enum subject { OF_LAYER, OF_ROWS, OF_COLS, OF_PARAMS, OF_DIMS } subject;
 
@@ -32,14 +34,29 @@ struct cx__rules {
     rule *list;
     size_t count, cap;
     uint64_t hash;
+    pcre2_general_context *memory;
+    size_t compiled; /* bytes of all regular expressions */
 };
 
 /* One line being read. */
 typedef struct line {
+    cx__rules *rules;
     const char *where;
     size_t number;
     char *at; /* NUL-terminated rest */
 } line;
+
+static void *allocate(size_t size, void *unused)
+{
+    (void)unused;
+    return cx__alloc(size);
+}
+
+static void release(void *p, void *unused)
+{
+    (void)unused;
+    cx__free(p);
+}
 
 #define LINE_FAIL(l, code, ...) line_fail(l, code, cx__format(__VA_ARGS__))
 static cx_status line_fail(const line *l, cx_status code, char *text)
@@ -125,11 +142,23 @@ static cx_status read_action(const line *l, rule *r, const char *word)
 
 static cx_status read_regex(const line *l, rule *r, const char *text, size_t len)
 {
-    int error;
-    PCRE2_SIZE at;
+    int error = 121;
+    PCRE2_SIZE at = 0, size = 0;
     char why[128] = "";
-    r->regex = pcre2_compile((PCRE2_SPTR)text, len, PCRE2_NEVER_BACKSLASH_C, &error, &at, NULL);
-    if (r->regex) return CX_OK;
+    pcre2_compile_context *context = pcre2_compile_context_create(l->rules->memory);
+    if (context)
+        r->regex = pcre2_compile((PCRE2_SPTR)text, len, PCRE2_NEVER_BACKSLASH_C, &error, &at,
+                                 context);
+    pcre2_compile_context_free(context);
+    if (r->regex) {
+        pcre2_pattern_info(r->regex, PCRE2_INFO_SIZE, &size);
+        l->rules->compiled += size;
+        if (l->rules->compiled <= COMPILED_MAX) return CX_OK;
+        return LINE_FAIL(l, CX_ELIMIT, "regular expressions: together they take more than %d MiB",
+                         COMPILED_MAX >> 20);
+    }
+    if (error == 121 || error == PCRE2_ERROR_NOMEMORY) /* 121: the same, while compiling */
+        return LINE_FAIL(l, CX_ENOMEM, "no memory");
     pcre2_get_error_message(error, (PCRE2_UCHAR *)why, sizeof why);
     return LINE_FAIL(l, CX_EFORMAT, "regular expression: %s at its byte %zu", why, (size_t)at);
 }
@@ -167,8 +196,9 @@ static cx_status read_words(line *l, rule *r, const char *word)
                            : "bits=, group=, mode= or leave");
 }
 
-static cx_status read_line(cx__rules *rules, line *l)
+static cx_status read_line(line *l)
 {
+    cx__rules *rules = l->rules;
     const char *word = next_word(l);
     if (!word) return CX_OK;
     if (rules->count == RULES_MAX)
@@ -186,16 +216,18 @@ cx_status cx__rules_parse(const char *text, size_t len, const char *where, cx__r
 {
     cx__rules *rules = cx__calloc(1, sizeof *rules);
     char *copy = cx__strndup(text, len);
-    cx_status st = rules && copy ? CX_OK : CX_FAIL(CX_ENOMEM, "%s: no memory", where);
-    line l = { where, 0, NULL };
-    if (st == CX_OK && memchr(text, '\0', len))
+    if (rules) rules->memory = pcre2_general_context_create(allocate, release, NULL);
+    cx_status st = copy && rules && rules->memory ? CX_OK
+                                                  : CX_FAIL(CX_ENOMEM, "%s: no memory", where);
+    line l = { rules, where, 0, NULL };
+    if (st == CX_OK && strlen(copy) < len)
         st = CX_FAIL(CX_EFORMAT, "%s: expected text, found a NUL", where);
     for (char *next = copy; next && st == CX_OK;) {
         l.at = next;
         l.number++;
         next = strchr(next, '\n');
         if (next) *next++ = '\0';
-        st = read_line(rules, &l);
+        st = read_line(&l);
     }
     cx__free(copy);
     if (st != CX_OK) {
@@ -219,8 +251,10 @@ cx_status cx__rules_open(const char *path, cx__rules **out)
 
 void cx__rules_free(cx__rules *r)
 {
-    for (size_t i = 0; r && i < r->count; i++) free_rule(&r->list[i]);
-    if (r) cx__free(r->list);
+    if (!r) return;
+    for (size_t i = 0; i < r->count; i++) free_rule(&r->list[i]);
+    pcre2_general_context_free(r->memory);
+    cx__free(r->list);
     cx__free(r);
 }
 
@@ -231,15 +265,16 @@ uint64_t cx__rules_hash(const cx__rules *r)
 
 /* ---- matching ---- */
 
-static cx_status matches(const rule *r, const char *path, bool *out)
+static cx_status matches(const cx__rules *rules, const rule *r, const char *path, bool *out)
 {
     *out = false;
     if (r->glob) return *out = fnmatch(r->glob, path, FNM_NOESCAPE) == 0, CX_OK;
-    pcre2_match_data *data = pcre2_match_data_create(1, NULL);
-    pcre2_match_context *limits = pcre2_match_context_create(NULL);
+    pcre2_match_data *data = pcre2_match_data_create(1, rules->memory);
+    pcre2_match_context *limits = pcre2_match_context_create(rules->memory);
     int found = PCRE2_ERROR_NOMEMORY;
     if (data && limits) {
-        pcre2_set_match_limit(limits, MATCH_LIMIT);
+        pcre2_set_match_limit(limits, STEPS_MAX);
+        pcre2_set_heap_limit(limits, HEAP_MAX_KIB);
         found = pcre2_match(r->regex, (PCRE2_SPTR)path, strlen(path), 0, 0, data, limits);
     }
     pcre2_match_context_free(limits);
@@ -284,7 +319,7 @@ cx_status cx__rules_choose(const cx__rules *r, const cx_convert_module *m,
         const rule *x = &r->list[i];
         bool fits = true;
         for (int k = 0; k < x->count && fits; k++) fits = holds(&x->conditions[k], m);
-        if (fits) CX_TRY(matches(x, m->path, &fits));
+        if (fits) CX_TRY(matches(r, x, m->path, &fits));
         if (!fits) continue;
         *choice = x->choice;
         return CX_OK;

@@ -29,6 +29,7 @@ struct cx__source {
     json_t *config;
     const char *method;
     char *folder;
+    char *file; /* in it, if that is opened in the folder's place */
 };
 
 static cx_status no_memory(const char *path)
@@ -57,16 +58,16 @@ static void add_origin(cx__source *s, const cx__stored *stored)
 
 static const char *const safetensors_tails[] = { ".safetensors", NULL };
 
-/* A tensor whose elements lie in row-major order. */
+/* A tensor whose elements lie in row-major order. The reader checked the product of the shape; of
+ * an empty tensor it is that of the axes that are not 0, too large for a stride. */
 static cx__stored plain(const cx_tensor *t, const char *path)
 {
-    cx__stored s = { .t = *t, .span = 1, .path = path };
+    cx__stored s = { .t = *t, .span = t->bytes / cx_dtype_size(t->dtype), .path = path };
     int64_t stride = 1;
     for (int i = t->ndim - 1; i >= 0; i--) {
         s.stride[i] = stride;
-        stride *= t->shape[i]; /* the reader checked the product */
+        if (s.span) stride *= t->shape[i];
     }
-    s.span = (size_t)stride;
     return s;
 }
 
@@ -144,7 +145,6 @@ static void unpermute(cx__origin *o, size_t heads)
     const cx_tensor *t = &o->s.t;
     int64_t rows = t->shape[0], in = t->ndim > 1 ? t->shape[1] : 1, dim = rows / (int64_t)heads;
     o->axes = (cx__axes){ 4, { (int64_t)heads, 2, dim / 2, in }, { dim * in, in, 2 * in, 1 } };
-    o->rows = (cx__axes){ 3, { (int64_t)heads, 2, dim / 2 }, { dim, 1, 2 } };
 }
 
 static cx_status add_gguf(cx__source *s, const cx__stored *stored)
@@ -245,6 +245,35 @@ static const format *format_of_folder(const char *path)
     return best < FORMATS ? &formats[best] : NULL;
 }
 
+/* Whether a file of a folder is the one that says all: the only .gguf, the first of a split one. */
+static int is_alone(const struct dirent *e)
+{
+    const char *part = strstr(e->d_name, "-of-");
+    for (size_t i = 0; i < FORMATS && e->d_name[0] != '.'; i++)
+        if (formats[i].alone && is_of(&formats[i], e->d_name))
+            return !part || part - e->d_name < 6 || !memcmp(part - 6, "-00001", 6);
+    return 0;
+}
+
+/* Such a file in a folder that has no other weights (what the hub gives of GGUF models). *file:
+ * caller cx__free()s. */
+static cx_status find_alone(const char *folder, char **file)
+{
+    struct dirent **list = NULL;
+    int n = scandir(folder, &list, is_alone, alphasort);
+    cx_status st = CX_OK;
+    if (n < 1)
+        st = CX_FAIL(CX_ENOTFOUND,
+                     "%s: holds no weights: expected .safetensors, PyTorch or .gguf files", folder);
+    else if (n > 1)
+        st = CX_FAIL(CX_EARG, "%s: holds %d models, '%s' and '%s' among them: name the file",
+                     folder, n, list[0]->d_name, list[1]->d_name);
+    else if (!(*file = cx__path_join(folder, list[0]->d_name))) st = no_memory(folder);
+    for (int i = 0; i < n; i++) free(list[i]); /* libc's */
+    free(list);
+    return st;
+}
+
 static cx_status find_format(const char *path, cx__source *s)
 {
     if (!cx__path_exists(path)) return CX_FAIL(CX_ENOTFOUND, "%s: no such file or folder", path);
@@ -252,13 +281,14 @@ static cx_status find_format(const char *path, cx__source *s)
         if (!(s->folder = cx__strdup(path))) return no_memory(path);
         s->format = format_of_folder(path);
         if (s->format) return CX_OK;
-        return CX_FAIL(CX_ENOTFOUND, "%s: holds no weights: expected .safetensors or PyTorch files",
-                       path);
+        CX_TRY(find_alone(path, &s->file));
+        path = s->file;
+    } else {
+        const char *slash = strrchr(path, '/');
+        s->folder = slash ? cx__strndup(path, slash > path ? (size_t)(slash - path) : 1)
+                          : cx__strdup(".");
+        if (!s->folder) return no_memory(path);
     }
-    const char *slash = strrchr(path, '/');
-    s->folder = slash ? cx__strndup(path, slash > path ? (size_t)(slash - path) : 1)
-                      : cx__strdup(".");
-    if (!s->folder) return no_memory(path);
     for (size_t i = 0; i < FORMATS && !s->format; i++)
         if (is_of(&formats[i], path)) s->format = &formats[i];
     if (s->format) return CX_OK;
@@ -288,7 +318,7 @@ static cx_status open_source(cx__source *s, const char *path)
 {
     char where[1024];
     CX_TRY(find_format(path, s));
-    CX_TRY(s->format->open(s, path));
+    CX_TRY(s->format->open(s, s->file ? s->file : path));
     if (!s->config) CX_TRY(cx__config_load(s->folder, &s->config));
     snprintf(where, sizeof where, "%.1000s/config.json", s->folder);
     if (!s->format->alone) CX_TRY(cx__foreign_merge(&s->origins, s->config, where, &s->method));
@@ -311,6 +341,7 @@ void cx__source_close(cx__source *s)
     cx__origins_free(&s->origins);
     cx__free(s->by_name);
     cx__free(s->folder);
+    cx__free(s->file);
     json_decref(s->config);
     cx__free(s);
 }

@@ -16,7 +16,6 @@ typedef struct cx__axes {
 typedef struct cx__origin {
     cx__stored s;
     cx__axes axes; /* of the shape's product of elements */
-    cx__axes rows; /* the same of its rows, for s.packed; count 0: in their order */
     float add;     /* to every element: what a format took away (0 mostly) */
 } cx__origin;
 

@@ -111,8 +111,9 @@ static cx_status check_target(const cx__stage *s)
         return errno == ENOENT || errno == ENOTDIR ? CX_OK : fail_errno(s->target, "examine");
     if (!s->force)
         return CX_FAIL(CX_EEXIST, "%s: exists already; --force replaces a model folder", s->target);
-    char *config = S_ISDIR(st.st_mode) ? cx__path_join(s->target, "config.json") : NULL;
-    bool model = config && cx__path_exists(config);
+    char *config = cx__path_join(s->target, "config.json");
+    if (!config) return no_memory(s->target);
+    bool model = S_ISDIR(st.st_mode) && cx__path_exists(config);
     cx__free(config);
     if (model) return CX_OK;
     return CX_FAIL(CX_EEXIST, "%s: exists and is no model folder (no config.json): not replaced",

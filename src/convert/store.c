@@ -2,6 +2,7 @@
  * Tested by tests/unit/test_convert_store.c and tests/cli/store.test. */
 #include "convert/choose.h"
 #include "convert/manifest.h"
+#include "convert/request.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -32,7 +33,7 @@ cx_status cx_models_dir(char **dir)
 /* "_4bit", "_mixed", "_mxfp4", ...; "" for a conversion that packs nothing. Caller cx__free()s. */
 static char *suffix_of(const cx_convert_options *o)
 {
-    cx__packing p;
+    cx__choice p;
     if (o->recipe == CX_RECIPE_MIXED_PRECISION) return cx__strdup("_mixed");
     if (o->recipe >= CX_RECIPE_MIXED_2_6) return cx__format("_%s", cx_recipe_name(o->recipe));
     if (cx__recipe_packing(o, &p) != CX_OK || !p.mode) return cx__strdup("");
@@ -40,11 +41,13 @@ static char *suffix_of(const cx_convert_options *o)
     return cx__format("_%dbit", p.bits);
 }
 
-/* A name of the hub as it is, of a path the last part without its ending; "/" becomes "_". */
+/* A name of the hub as it is, also of a path in its cache; of other paths the last part without its
+ * ending. "/" becomes "_". */
 static char *stem_of(const char *source)
 {
     static const char *const tails[] = { ".gguf", ".safetensors", ".bin", ".pt", ".pth" };
-    char *hub = cx__path_exists(source) ? NULL : cx__strdup(source), *real = NULL, *stem;
+    char *hub = cx__path_exists(source) ? cx__hub_name(source) : cx__strdup(source);
+    char *real = NULL, *stem;
     if (hub) {
         for (char *s = hub; *s; s++)
             if (*s == '/') *s = '_';
@@ -68,6 +71,7 @@ cx_status cx_convert_target(const char *source, const cx_convert_options *option
     cx_convert_options o = { 0 };
     char *dir = NULL;
     if (options) o = *options;
+    CX_TRY(cx__recipe_check(&o));
     CX_TRY(cx_models_dir(&dir));
     char *stem = stem_of(source), *suffix = suffix_of(&o), *path = NULL;
     if (stem && suffix) path = cx__format("%s/%s%s", dir, *stem ? stem : "model", suffix);
@@ -145,25 +149,31 @@ cx_status cx_models_list(cx_models_fn fn, void *user)
 
 /* ---- removing ---- */
 
-/* Renamed first: from then on nobody opens half a model. */
+/* A file of that name that somebody else's program wrote says nothing of Cortex. */
+static cx_status check_ours(const char *path)
+{
+    json_t *made = NULL;
+    if (!cx__path_is_dir(path)) return CX_FAIL(CX_ENOTFOUND, "%s: no such model", path);
+    CX_TRY(cx__manifest_load(path, &made));
+    bool ours = json_is_string(json_object_get(made, "cortex"));
+    json_decref(made);
+    if (ours) return CX_OK;
+    return CX_FAIL(CX_EARG, "%s: has no %s, so Cortex did not make it: not removed", path,
+                   CX__MANIFEST_FILE);
+}
+
+/* Renamed first: from then on nobody opens half a model. What a kill leaves has the name of an
+ * unfinished conversion and goes with the next one to this place. */
 static cx_status remove_folder(const char *path)
 {
-    char *manifest = cx__path_join(path, CX__MANIFEST_FILE), *aside = NULL;
     const char *last = strrchr(path, '/');
     int dir_len = last ? (int)(last - path + 1) : 0;
-    cx_status st = manifest ? CX_OK : no_memory();
-    if (st == CX_OK && !cx__path_is_dir(path))
-        st = CX_FAIL(CX_ENOTFOUND, "%s: no such model", path);
-    if (st == CX_OK && !cx__path_exists(manifest))
-        st = CX_FAIL(CX_EARG, "%s: has no %s, so Cortex did not make it: not removed", path,
-                     CX__MANIFEST_FILE);
-    if (st == CX_OK)
-        aside = cx__format("%.*s.%s.removed-%ld", dir_len, path, path + dir_len, (long)getpid());
-    if (st == CX_OK && !aside) st = no_memory();
+    CX_TRY(check_ours(path));
+    char *aside = cx__format("%.*s.%s.tmp-%ld", dir_len, path, path + dir_len, (long)getpid());
+    cx_status st = aside ? CX_OK : no_memory();
     if (st == CX_OK && rename(path, aside) != 0)
         st = CX_FAIL(CX_EIO, "%s: cannot rename: %s", path, strerror(errno));
     if (st == CX_OK) st = cx__remove_tree(aside);
-    cx__free(manifest);
     cx__free(aside);
     return st;
 }

@@ -30,7 +30,10 @@ static const cx_tensor *part(const checker *c, const char *stem, const char *tai
 
 static cx_status check_packed(const checker *c, const char *stem, const cx_tensor *scales)
 {
-    const cx_tensor *weight = part(c, stem, ".weight"), *biases = part(c, stem, ".biases");
+    const cx__quant_parts parts = { .weight = part(c, stem, ".weight"),
+                                    .scales = scales,
+                                    .biases = part(c, stem, ".biases"),
+                                    .global_scale = part(c, stem, ".global_scale") };
     const char *file = cx_tensors_path(c->tensors, scales);
     cx__qmat matrix;
     if (!c->quantization)
@@ -39,8 +42,8 @@ static cx_status check_packed(const checker *c, const char *stem, const cx_tenso
     if (json_is_false(json_object_get(c->quantization, stem)))
         return CX_FAIL(CX_EFORMAT, "%s/config.json: quantization: '%s' is false, but it has scales",
                        c->where, stem);
-    if (!weight) return CX_FAIL(CX_EFORMAT, "%s: '%s.weight' is missing", file, stem);
-    return cx__quant_matrix(weight, scales, biases, c->quantization, file, stem, &matrix);
+    if (!parts.weight) return CX_FAIL(CX_EFORMAT, "%s: '%s.weight' is missing", file, stem);
+    return cx__quant_matrix(&parts, c->quantization, file, stem, 0, &matrix);
 }
 
 static cx_status check_tensor(const checker *c, const cx_tensor *t, size_t *packed)
@@ -51,7 +54,9 @@ static cx_status check_tensor(const checker *c, const cx_tensor *t, size_t *pack
         return check_packed(c, stem, t);
     }
     bool weight = t->dtype == CX_U32 && split_name(t->name, ".weight", stem, sizeof stem);
-    if ((weight || split_name(t->name, ".biases", stem, sizeof stem)) && !part(c, stem, ".scales"))
+    bool partner = weight || split_name(t->name, ".biases", stem, sizeof stem) ||
+                   split_name(t->name, ".global_scale", stem, sizeof stem);
+    if (partner && !part(c, stem, ".scales"))
         return CX_FAIL(CX_EFORMAT, "%s: '%s' has no '%s.scales' beside it",
                        cx_tensors_path(c->tensors, t), t->name, stem);
     return CX_OK;

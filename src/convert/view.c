@@ -12,28 +12,29 @@ cx_status cx__view_misfit(const cx__view *v, const char *expected)
                    expected, cx__tensor_text(t, text, sizeof text));
 }
 
-/* Rows of a tensor, numbered in row-major order. */
-static cx__axes axes_of_rows(const cx_tensor *t)
+/* Which row of the stored sequence each row of the tensor is: the axes but the last, in rows. False
+ * if its rows are no rows there. */
+static bool find_rows(const cx__origin *o, cx__axes *out)
 {
-    cx__axes a = { .count = t->ndim > 1 ? t->ndim - 1 : 0 };
-    int64_t stride = 1;
-    for (int i = a.count - 1; i >= 0; i--) {
-        a.size[i] = t->shape[i];
-        a.stride[i] = stride;
-        stride *= t->shape[i]; /* at most the element count, which is checked */
+    const cx__axes *a = &o->axes;
+    int last = a->count - 1;
+    int64_t cols = o->s.t.ndim > 1 ? o->s.t.shape[o->s.t.ndim - 1] : 0;
+    *out = (cx__axes){ 0 };
+    if (!cols || a->size[last] != cols || a->stride[last] != 1) return false;
+    out->count = last;
+    for (int i = 0; i < last; i++) {
+        if (a->stride[i] % cols) return false;
+        out->size[i] = a->size[i];
+        out->stride[i] = a->stride[i] / cols;
     }
-    return a;
+    return true;
 }
 
 void cx__view_init(cx__view *v, const cx__origin *o)
 {
-    *v = (cx__view){ .origin = o,
-                     .axes = o->axes,
-                     .row_axes = o->rows.count ? o->rows : axes_of_rows(&o->s.t),
-                     .whole_rows = o->s.t.ndim > 1,
-                     .add = o->add,
-                     .ndim = o->s.t.ndim };
+    *v = (cx__view){ .origin = o, .axes = o->axes, .add = o->add, .ndim = o->s.t.ndim };
     memcpy(v->shape, o->s.t.shape, sizeof v->shape);
+    v->whole_rows = find_rows(o, &v->row_axes);
 }
 
 /* ---- on an axis of the shape, as long as axes and shape are the same ---- */

@@ -60,7 +60,7 @@ void cx__shard_file(char out[64], size_t shard, size_t shards);
 cx_status cx__shard_index_text(const cx_tensor *plan, size_t count, const size_t *shard_of,
                                size_t shards, uint64_t total_parameters, char **text, size_t *len);
 
-/* ---- Tensors as the format of a checkpoint stores them -------------------------------------------
+/* ---- Tensors as the format of a checkpoint stores them ------------------------------------------
  * What a conversion reads: plain elements in a mapped file, or blocks that `decode` unpacks.
  * t.dtype and t.shape are those of the elements; element (i0, i1, ...) has the number
  * i0 * stride[0] + i1 * stride[1] + ... in the sequence that t.data holds or decode yields. */
@@ -71,7 +71,7 @@ typedef struct cx__stored cx__stored;
 typedef void cx__decode_fn(const cx__stored *s, size_t first, size_t n, void *out);
 
 /* The same weights in MLX's packing, without loss. rows: rows [row, row + n) of the sequence (a row
- * is t.shape[ndim - 1] elements) as cx_quantize would lay them out; biases NULL in modes without. */
+ * is t.shape[ndim - 1] elements) as cx_quantize lays them out; biases NULL in modes without. */
 typedef struct cx__packed {
     const char *mode; /* "affine", "mxfp4", ... */
     int bits, group;
@@ -90,7 +90,7 @@ struct cx__stored {
     const char *path;            /* of the file, for messages */
 };
 
-/* ---- PyTorch checkpoints -------------------------------------------------------------------------
+/* ---- PyTorch checkpoints ------------------------------------------------------------------------
  * What torch.save wrote, as an archive or, before PyTorch 1.6, as a stream. Nothing in it is
  * executed: a pickle is read as data, and whatever is not a dict of tensors and plain values is
  * refused by name. Tensors are used where the file is mapped, with any stride and offset; several
@@ -149,16 +149,16 @@ typedef struct cx__gguf_value {
  * and bytes behind the last tensor, nested arrays, more than 2^16 entries, 2^17 tensors, 255 bytes
  * in a tensor's name.
  * Errors: CX_ENOTFOUND, CX_EIO, CX_EFORMAT, CX_EUNSUPPORTED (version 1, big-endian files, a type
- * of tensors that is not decoded, named), CX_ELIMIT, CX_ENOMEM. Any number of threads may use it. */
+ * of tensors that is not decoded, named), CX_ELIMIT, CX_ENOMEM. Any number of threads at once. */
 cx_status cx__gguf_open(const char *path, cx__gguf **out);
-/* One file of `len` bytes in memory, borrowed; `where` (its name, copied) begins error sentences. */
+/* One file of `len` bytes in memory, borrowed; `where` (its name, copied) begins sentences. */
 cx_status cx__gguf_parse(const uint8_t *data, size_t len, const char *where, cx__gguf **out);
 void cx__gguf_close(cx__gguf *g); /* NULL is fine */
 /* CX_EIO if a file shrank or its disk failed: what was read since may be zeros. */
 cx_status cx__gguf_check(const cx__gguf *g);
 const char *cx__gguf_path(const cx__gguf *g); /* of the first file */
 
-/* Tensors in the order of the files, names as in them. Elements of block types are F32. Borrowed. */
+/* Tensors in the order of the files, names as there. Elements of block types are F32. Borrowed. */
 size_t cx__gguf_count(const cx__gguf *g);
 const cx__stored *cx__gguf_at(const cx__gguf *g, size_t i);
 const cx__stored *cx__gguf_find(const cx__gguf *g, const char *name); /* NULL: none */

@@ -1,6 +1,6 @@
 /* Blocks of 32 elements, and the table-driven and ternary ones: bytes to f32, bit for bit as
  * llama.cpp's dequantize_row_*. A nibble pair holds elements that are half a block apart: the low
- * nibbles come first. d, m: scale and minimum, F16. Layouts: ggml-org/ggml, src/ggml-common.h.
+ * nibbles come first. d, m: scale and minimum, F16. Layouts: ggml-org/ggml, its common header.
  * Tested by tests/unit/test_gguf_types.c and tests/oracle/oracle_gguf.py. */
 #include "format/ggml.h"
 

@@ -1,6 +1,6 @@
 /* K-quants: blocks of 256 elements in 8 or 16 parts with scales of their own, bytes to f32, bit for
  * bit as llama.cpp's dequantize_row_*. d, dmin: F16, what the integer scales multiply. Layouts:
- * ggml-org/ggml, src/ggml-common.h. Tested by tests/unit/test_gguf_types.c and
+ * ggml-org/ggml, its common header. Tested by tests/unit/test_gguf_types.c and
  * tests/oracle/oracle_gguf.py. */
 #include "format/ggml.h"
 
@@ -36,7 +36,7 @@ void cx__ggml_q3_k(const uint8_t *in, float *out)
 }
 
 /* Scale and minimum of part `i` of 8, 6 bits each, out of 12 bytes: parts 0 to 3 lie in the low
- * bits of bytes 0 to 3 and 4 to 7; the others have 4 bits in bytes 8 to 11 and 2 above the first. */
+ * bits of bytes 0 to 3 and 4 to 7; others have 4 bits in bytes 8 to 11 and 2 above the first. */
 static void scale_min(const uint8_t *p, int i, int *scale, int *min)
 {
     if (i < 4) {

@@ -1,5 +1,5 @@
 /* The table of ggml's tensor types and the decoding of any run of elements. Numbers, names and
- * sizes: enum ggml_type and the type traits of ggml (ggml-org/ggml, include/ggml.h).
+ * sizes: enum ggml_type and the type traits of ggml (ggml-org/ggml).
  * Tested by tests/unit/test_gguf_types.c and, against gguf-py, tests/oracle/oracle_gguf.py. */
 #include "format/ggml.h"
 

@@ -1,5 +1,5 @@
-/* Opens GGUF files, alone or split. Source of the names and keys of split files: llama.cpp,
- * tools/gguf-split. Tested by tests/unit/test_gguf.c, test_gguf_bad.c and tests/fuzz/fuzz_gguf.c. */
+/* Opens GGUF files, alone or split. Source of the names and keys of split files: llama.cpp's
+ * gguf-split. Tested by tests/unit/test_gguf.c, test_gguf_bad.c and tests/fuzz/fuzz_gguf.c. */
 #include "format/gguf.h"
 #include "format/strings.h"
 #include <inttypes.h>

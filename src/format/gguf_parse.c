@@ -1,5 +1,5 @@
 /* The header of a GGUF file: magic, version, metadata, tensors; then their data, each padded to the
- * alignment. Source: ggml-org/ggml, docs/gguf.md, and what its reader (src/gguf.cpp) refuses.
+ * alignment. Source: ggml-org/ggml, its page on GGUF and what its reader refuses.
  * Tested by tests/unit/test_gguf.c, test_gguf_bad.c and tests/fuzz/fuzz_gguf.c. */
 #include "format/gguf.h"
 #include "format/strings.h"
@@ -8,7 +8,7 @@
 
 #define MAX_ENTRIES 65536
 #define MAX_TENSORS 131072 /* 40 times the largest published model's */
-#define MAX_KEY 65535      /* bytes, docs/gguf.md */
+#define MAX_KEY 65535      /* bytes; the format says so */
 #define MAX_NAME 255       /* bytes; llama.cpp: 63 */
 #define MAX_DIMS 4         /* GGML_MAX_DIMS */
 #define MAX_ALIGNMENT 65536

@@ -1,4 +1,4 @@
-/* Metadata values of GGUF: their limits and their getters. Source: ggml-org/ggml, docs/gguf.md.
+/* Metadata values of GGUF: their limits and their getters. Source: ggml-org/ggml, its page on GGUF.
  * Tested by tests/unit/test_gguf.c, test_gguf_bad.c and tests/fuzz/fuzz_gguf.c. */
 #include "format/gguf.h"
 #include <inttypes.h>

@@ -88,7 +88,7 @@ static cx_status fail_end(void)
     return CX_FAIL(CX_EFORMAT, "the pickle or its frame ends in an opcode");
 }
 
-/* ---- Stack and memo ------------------------------------------------------------------------------- */
+/* ---- Stack and memo -------------------------------------------------------------------------- */
 
 static cx_status push(machine *m, uint32_t node)
 {
@@ -161,7 +161,7 @@ static cx_status memo_get(machine *m, size_t index)
     return push(m, m->memo[index]);
 }
 
-/* ---- Reading arguments ---------------------------------------------------------------------------- */
+/* ---- Reading arguments ----------------------------------------------------------------------- */
 
 static cx_status read_number(machine *m, int bytes, uint64_t *out)
 {
@@ -260,7 +260,7 @@ static cx_status push_decimal(machine *m, bool is_long)
     return push_int(m, minus ? -(int64_t)v : (int64_t)v);
 }
 
-/* ---- Containers ----------------------------------------------------------------------------------- */
+/* ---- Containers ------------------------------------------------------------------------------ */
 
 static cx_status push_list(machine *m, pickle_kind kind)
 {
@@ -318,7 +318,7 @@ static cx_status add_marked(machine *m, pickle_kind kind)
     return add_items(m, begin, kind);
 }
 
-/* ---- Calls ---------------------------------------------------------------------------------------- */
+/* ---- Calls ----------------------------------------------------------------------------------- */
 
 static cx_status global(machine *m)
 {
@@ -375,7 +375,7 @@ static cx_status build(machine *m)
     return CX_OK;
 }
 
-/* ---- Opcodes -------------------------------------------------------------------------------------- */
+/* ---- Opcodes --------------------------------------------------------------------------------- */
 
 static cx_status proto(machine *m)
 {

@@ -85,7 +85,7 @@ pickle_tensor cx__pickle_tensor(const pickle *p, uint32_t tensor);
 /* "QInt8Storage" or "complex128", which gave the storage or tensor its dtype. */
 const char *cx__pickle_type_name(const pickle *p, uint32_t node);
 
-/* ---- Among pickle*.c; sentences here lack file and position ----------------------------------- */
+/* ---- Among pickle*.c; sentences here lack file and position ---------------------------------- */
 
 /* A tensor takes about 10 nodes and 20 cells, so a file may have 50,000 tensors; the largest have
  * some thousands. */

@@ -137,7 +137,7 @@ static cx_status need_role(const pickle *p, uint32_t args, uint32_t i, role r, c
     return CX_OK;
 }
 
-/* ---- Storages ------------------------------------------------------------------------------------ */
+/* ---- Storages -------------------------------------------------------------------------------- */
 
 /* ("storage", type, key, location, elements), in the stream before 1.6 with None behind. */
 cx_status cx__pickle_persistent(pickle *p, uint32_t id, uint32_t *out)
@@ -188,7 +188,7 @@ const char *cx__pickle_type_name(const pickle *p, uint32_t node)
     return globals[node_of(p, type)->count].name;
 }
 
-/* ---- Tensors -------------------------------------------------------------------------------------- */
+/* ---- Tensors --------------------------------------------------------------------------------- */
 
 static cx_status check_numbers(const pickle *p, uint32_t tuple, const char *what)
 {
@@ -267,7 +267,7 @@ pickle_tensor cx__pickle_tensor(const pickle *p, uint32_t tensor)
     return t;
 }
 
-/* ---- Calls ---------------------------------------------------------------------------------------- */
+/* ---- Calls ----------------------------------------------------------------------------------- */
 
 static cx_status check_count(const pickle *p, uint32_t args, uint32_t least, uint32_t most,
                              const char *name)

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* ---- What else it may be -------------------------------------------------------------------------- */
+/* ---- What else it may be --------------------------------------------------------------------- */
 
 static bool begins(const uint8_t *data, size_t len, const char *text)
 {
@@ -40,7 +40,7 @@ static cx_status check_kind(const uint8_t *data, size_t len, const char *where)
     return CX_OK;
 }
 
-/* ---- Archives ------------------------------------------------------------------------------------- */
+/* ---- Archives -------------------------------------------------------------------------------- */
 
 typedef struct archive {
     zip z;
@@ -140,7 +140,7 @@ static cx_status read_archive(archive *a, torch_file *out)
     return read_object(a, e, out);
 }
 
-/* ---- Streams -------------------------------------------------------------------------------------- */
+/* ---- Streams --------------------------------------------------------------------------------- */
 
 typedef struct stream {
     const uint8_t *data;
@@ -258,7 +258,7 @@ static cx_status read_stream(stream *s, torch_file *out)
     return cx__torch_state(&s->object, &s->storages, s->object.len, s->where, out);
 }
 
-/* ---- Both ----------------------------------------------------------------------------------------- */
+/* ---- Both ------------------------------------------------------------------------------------ */
 
 cx_status cx__torch_parse(const uint8_t *data, size_t len, const char *where, torch_file *out)
 {

@@ -16,7 +16,7 @@ static int shown(size_t len)
     return (int)(len < 100 ? len : 100);
 }
 
-/* ---- Storages ------------------------------------------------------------------------------------ */
+/* ---- Storages -------------------------------------------------------------------------------- */
 
 static int compare_key(const void *a, const void *b)
 {
@@ -80,7 +80,7 @@ cx_status cx__torch_storages(const pickle *p, const char *where, torch_storages 
     return CX_OK;
 }
 
-/* ---- The dict of tensors -------------------------------------------------------------------------- */
+/* ---- The dict of tensors --------------------------------------------------------------------- */
 
 typedef struct state {
     const pickle *p;
@@ -148,9 +148,10 @@ static cx_status add_name(state *s, uint32_t key, const char **out)
     return CX_OK;
 }
 
-/* ---- One tensor ----------------------------------------------------------------------------------- */
+/* ---- One tensor ------------------------------------------------------------------------------ */
 
-/* How many elements there are; no product of some dimensions may overflow, so zeros count as one. */
+/* How many elements there are; no product of some dimensions may overflow, so zeros count as
+ * one. */
 static cx_status count_elements(const state *s, const cx__stored *x, const torch_storage *from,
                                 size_t *out)
 {

@@ -59,7 +59,7 @@ static cx_status fail(const archive *a, const header *h, const char *what, const
                    shown(h->name_len), h->name, what, want, got);
 }
 
-/* ---- The end of the archive ---------------------------------------------------------------------- */
+/* ---- The end of the archive ------------------------------------------------------------------ */
 
 /* A field of the old end record is the value of the new one, or all ones. */
 static bool agrees(uint64_t old, uint64_t value, int bytes)
@@ -122,7 +122,7 @@ static cx_status read_end(archive *a)
     return CX_OK;
 }
 
-/* ---- One entry ------------------------------------------------------------------------------------ */
+/* ---- One entry ------------------------------------------------------------------------------- */
 
 /* Fields that were all ones stand in the extra field 1, in this order. In a local header a field 1
  * may stand there although nothing is all ones. */
@@ -267,7 +267,7 @@ static cx_status add_entry(const archive *a, const header *c, zip *z)
     return CX_OK;
 }
 
-/* ---- All entries ---------------------------------------------------------------------------------- */
+/* ---- All entries ----------------------------------------------------------------------------- */
 
 static int compare_begin(const void *a, const void *b)
 {

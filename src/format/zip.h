@@ -20,8 +20,8 @@ typedef struct zip {
     size_t count;
 } zip;
 
-/* Entries of the archive `data` of `len` bytes, which `out` points into. Refused is what readers may
- * take in different ways: a name twice, a local header that differs from the central one, bytes
+/* Entries of the archive `data` of `len` bytes, which `out` points into. Refused is what readers
+ * may take in different ways: a name twice, a local header that differs from the central one, bytes
  * that no entry covers, entries that overlap, names that leave the archive; and what is not plain:
  * compression, encryption, several disks, a comment. Checksums are not looked at, since that would
  * read the whole file. `where` begins error sentences. CX_EFORMAT, CX_EUNSUPPORTED, CX_ELIMIT,

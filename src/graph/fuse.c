@@ -182,15 +182,16 @@ static bool place(lowering *l, const cx__node *n, cx__value *out)
 static size_t weight_bytes(const cx__weight *w)
 {
     if (!w->packed) return w->rows * w->cols * cx_dtype_size(w->dtype);
-    return w->rows * (w->cols * (size_t)w->q.bits / 8 +
-                      w->cols / (size_t)w->q.group * 2 * cx_dtype_size(w->q.scale_dtype));
+    return w->rows *
+           (w->cols * (size_t)w->q.bits / 8 +
+            w->cols / (size_t)w->q.group * (w->q.biases ? 2 : 1) * cx_dtype_size(w->q.scale_dtype));
 }
 
 static void add_part(lowering *l, cx__step *s, const cx__node *linear)
 {
     cx__product *q = s->product;
     const cx__weight *w = linear->w;
-    if (w->packed && !l->p->options.exact) q->integer = true;
+    if (w->packed && !l->p->options.exact && cx__qmat_integer(&w->q)) q->integer = true;
     else q->real = true;
     q->w[q->parts++] = w;
     s->weight_bytes += weight_bytes(w);

@@ -32,15 +32,27 @@ static inline size_t cx__qact_stride(size_t cols) /* bytes of a row */
     return (cx__qact_sum_at(cols) + (cols + 31) / 32 * 4 + 63) / 64 * 64;
 }
 
-/* A matrix in MLX's affine packing, in place in the mapped file. Element (r, c) is
- * code * scales[r, c/group] + biases[r, c/group]; codes are a little-endian bit stream per row. */
+/* How MLX packs a matrix. Element (r, c), with g = c / group:
+ *   affine  code * scales[r, g] + biases[r, g]
+ *   mxfp4   E2M1 code times E8M0 scale, groups of 32
+ *   mxfp8   E4M3 code times E8M0 scale, groups of 32
+ *   nvfp4   E2M1 code times E4M3 scale, groups of 16; with a global scale times that / 2688
+ * E2M1: 0, .5, 1, 1.5, 2, 3, 4, 6 and a sign; E4M3: up to 448, 0x7f is NaN; E8M0: 2^(s - 127), 255
+ * is infinity as in MLX's kernels. */
+typedef enum cx__qmode { CX__AFFINE, CX__MXFP4, CX__MXFP8, CX__NVFP4 } cx__qmode;
+
+/* A matrix in MLX's packing, in place in the mapped file. Codes are a little-endian bit stream per
+ * row. */
 typedef struct cx__qmat {
     const uint8_t *q;     /* [rows, cols*bits/8] bytes */
     const void *scales;   /* [rows, cols/group] */
-    const void *biases;   /* same */
-    cx_dtype scale_dtype; /* F32, F16 or BF16 */
-    int bits;             /* 2, 3, 4, 5, 6, 8 */
-    int group;            /* 32, 64, 128; divides cols */
+    const void *biases;   /* same; NULL unless affine */
+    cx_dtype scale_dtype; /* F32, F16 or BF16; U8 unless affine */
+    cx__qmode mode;
+    int bits;            /* affine: 1, 2, 3, 4, 5, 6, 8 */
+    int group;           /* affine: 32, 64, 128; divides cols */
+    const void *globals; /* nvfp4: F32, one for each global_rows rows; NULL: none */
+    size_t global_rows;
     size_t rows, cols;
 } cx__qmat;
 
@@ -74,6 +86,14 @@ typedef void cx__affine_encode_fn(uint8_t *q, void *scales, void *biases, const 
                                   cx_dtype dtype, size_t cols, int bits, int group, bool gpu_rule);
 /* Row r of w as f32: (float)code * s, rounded, then + b, rounded (no fma), as MLX. */
 typedef void cx__affine_decode_fn(float *dst, const cx__qmat *w, size_t row);
+/* One row to mxfp4, mxfp8 or nvfp4, MLX's bytes (mlx.md 1.5). w: `cols` values of `dtype`; q:
+ * cols*bits/8 bytes; scales: cols/group bytes. global: nvfp4's global scale, > 0 and finite, or 0
+ * for none. gpu_rule: computed in f32, ties to the even code, -0 kept; else as MLX's CPU path:
+ * quotients rounded to `dtype`, E2M1 ties toward zero, no -0. */
+typedef void cx__fp_encode_fn(uint8_t *q, uint8_t *scales, const void *w, cx_dtype dtype,
+                              size_t cols, cx__qmode mode, float global, bool gpu_rule);
+/* Row r of w, not affine, as f32: scale (times global scale / 2688, rounded) times value. */
+typedef void cx__fp_decode_fn(float *dst, const cx__qmat *w, size_t row);
 
 /* Norms of one row of n values; weight and bias f32 (bias may be NULL). Sums in 16 lanes
  * (canonical order, plain f32), y may equal x.
@@ -128,6 +148,8 @@ typedef struct cx__kernels {
     cx__fgemm_fn *fgemm_f32, *fgemm_f16, *fgemm_bf16;
     cx__affine_encode_fn *affine_encode;
     cx__affine_decode_fn *affine_decode;
+    cx__fp_encode_fn *fp_encode;
+    cx__fp_decode_fn *fp_decode;
     cx__rms_norm_fn *rms_norm;
     cx__layer_norm_fn *layer_norm;
     cx__rope_fn *rope;
@@ -151,6 +173,12 @@ const cx__kernels *cx__kernels_get(void);
 void cx__kernels_list(unsigned isa, void (*fn)(void *user, const char *slot, const char *variant),
                       void *user);
 
+/* Row r of a packed matrix of any mode as f32. */
+static inline void cx__qmat_decode(const cx__kernels *k, float *dst, const cx__qmat *w, size_t row)
+{
+    (w->mode == CX__AFFINE ? k->affine_decode : k->fp_decode)(dst, w, row);
+}
+
 /* qgemv slot of a bit width; NULL if there is none. */
 static inline cx__qgemv_fn *cx__qgemv(const cx__kernels *k, int bits)
 {
@@ -163,6 +191,12 @@ static inline cx__qgemv_fn *cx__qgemv(const cx__kernels *k, int bits)
     case 8: return k->qgemv_b8;
     default: return NULL;
     }
+}
+
+/* Whether qgemv and qgemm multiply this matrix; others are decoded first. */
+static inline bool cx__qmat_integer(const cx__qmat *w)
+{
+    return w->mode == CX__AFFINE && w->bits > 1;
 }
 
 #endif

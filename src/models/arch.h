@@ -148,7 +148,7 @@ cx_status cx__weights_keep(cx__weights *w, cx_status status);
 cx_status cx__weights_status(const cx__weights *w);
 bool cx__weights_has(const cx__weights *w, const char *name);
 uint64_t cx__weights_parameters(const cx__weights *w, uint64_t *bytes);
-/* "affine 4 bits, group 64", "none", "mixed". */
+/* "affine 4 bits, group 64", "mxfp4, mixed", "several modes, mixed", "none". */
 const char *cx__weights_quantization(const cx__weights *w);
 
 /* Matrix `<path>.weight` [rows, cols] with `.scales`, `.biases` and `.bias` when there; path is a

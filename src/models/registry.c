@@ -48,7 +48,6 @@ const cx__rename *cx__arch_renames(const cx__arch *arch)
 /* The member under the first of the '|'-separated names that is there and not null. */
 static json_t *find_key(const json_t *config, const char *names, char *name, size_t len)
 {
-    json_t *first = NULL;
     while (*names) {
         size_t n = strcspn(names, "|");
         json_t *v;
@@ -57,7 +56,7 @@ static json_t *find_key(const json_t *config, const char *names, char *name, siz
         if (v && !json_is_null(v)) return v;
         names += n + (names[n] == '|');
     }
-    return first;
+    return NULL;
 }
 
 static cx_status read_key(const cx__key *key, const json_t *config, const char *where, char *out)

@@ -117,7 +117,8 @@ static const cx__rename *find_rule(const cx__rename *rules, const char *same, co
 
 static cx_status too_long(const char *name, size_t len)
 {
-    return CX_FAIL(CX_ELIMIT, "tensor name '%.64s...' is longer than %zu bytes", name, len);
+    return CX_FAIL(CX_ELIMIT, "tensor name '%.64s...': expected at most %zu bytes", name,
+                   len - 1);
 }
 
 /* Results that a rule makes of one tensor. */
@@ -133,6 +134,8 @@ cx_status cx__rename_apply(const cx__rename *rules, const char *name, size_t nth
     char now[2][sizeof out->name];
     const char *seen = name;
     captures c;
+    /* Before matching, whose time grows with the length. */
+    if (strlen(name) >= sizeof out->name) return too_long(name, sizeof out->name);
     const cx__rename *rule = find_rule(rules, NULL, seen, facts, &c);
     for (int i = 0; rule && (rule->how & CX__ON); i = !i) {
         if (!expand(rule->to, &c, 0, now[i], sizeof now[i])) return too_long(name, sizeof now[i]);

@@ -31,7 +31,7 @@ struct cx__weights {
     cx_status status;
     char error[512];
     uint64_t parameters, bytes;
-    int bits, group; /* of the packed matrices seen; -1 mixed */
+    cx__packing packing; /* of the packed matrices seen; bits -1: mixed, mode NULL: several */
     char text[64];
     const char *reshaped; /* a tensor that only a conversion brings into MLX's shape; NULL */
 };
@@ -141,12 +141,15 @@ static cx_status fill(cx__weights *w, const cx_tensors *tensors, const cx__renam
     return find_quantization(w, config);
 }
 
-static void note_packing(cx__weights *w, int bits, int group)
+static void note_packing(cx__weights *w, const cx__packing *p)
 {
-    if (!w->bits) w->bits = bits, w->group = group;
-    if (w->bits != bits || w->group != group) w->bits = w->group = -1;
-    if (w->bits < 0) snprintf(w->text, sizeof w->text, "affine, mixed");
-    else snprintf(w->text, sizeof w->text, "affine %d bits, group %d", w->bits, w->group);
+    cx__packing *seen = &w->packing;
+    if (!seen->bits) *seen = *p;
+    if (seen->bits != p->bits || seen->group != p->group) seen->bits = seen->group = -1;
+    if (seen->mode != p->mode) *seen = (cx__packing){ .bits = -1, .group = -1 };
+    const char *mode = seen->mode ? seen->mode->name : "several modes";
+    if (seen->bits < 0) snprintf(w->text, sizeof w->text, "%s, mixed", mode);
+    else snprintf(w->text, sizeof w->text, "%s %d bits, group %d", mode, seen->bits, seen->group);
 }
 
 static bool ends_with(const char *name, const char *tail)
@@ -160,24 +163,25 @@ static int packed_bits(cx__weights *w, const entry *e)
 {
     char name[264];
     const entry *s;
-    int bits, last = e->t.ndim - 1;
+    cx__packing p;
     if (e->t.dtype != CX_U32 || !ends_with(e->name, ".weight")) return 0;
     snprintf(name, sizeof name, "%.*s.scales", (int)(strlen(e->name) - 7), e->name);
-    if (!(s = find(w, name)) || e->t.ndim != s->t.ndim || last < 0 || s->t.shape[last] < 1)
-        return 0;
-    bits = cx__quant_bits(&e->t, &s->t, w->quantization, w->where, e->name);
-    if (bits > 0) note_packing(w, bits, (int)(e->t.shape[last] * 32 / bits / s->t.shape[last]));
-    return bits;
+    if (!(s = find(w, name))) return 0;
+    const cx__quant_parts parts = { .weight = &e->t, .scales = &s->t };
+    if (cx__quant_packing(&parts, w->quantization, w->where, e->name, 0, &p) != CX_OK) return 0;
+    note_packing(w, &p);
+    return p.bits;
 }
 
-/* Logical parameters: packed words count as their elements, scales and biases not at all. */
+/* Logical parameters: packed words count as their elements, scales and biases not at all.
+ * Columns are not known here, so that a packing which only they tell counts its words. */
 static void count_parameters(cx__weights *w)
 {
     for (size_t i = 0; i < w->count; i++) {
         const entry *e = &w->entries[i];
         size_t n = 0;
         if (ends_with(e->name, ".scales") || ends_with(e->name, ".biases") ||
-            !cx__tensor_count(&e->t, &n))
+            ends_with(e->name, ".global_scale") || !cx__tensor_count(&e->t, &n))
             continue;
         int bits = packed_bits(w, e);
         w->parameters += bits > 0 ? n * 32 / (size_t)bits : n;
@@ -304,11 +308,18 @@ static bool plain(cx__weights *w, const entry *e, size_t rows, size_t cols, cx__
     return m->data != NULL;
 }
 
-static bool packed(cx__weights *w, const entry *e, const entry *scales, const entry *biases,
-                   size_t rows, size_t cols, cx__weight *m)
+static const cx_tensor *part(const cx__weights *w, const char *path, const char *tail)
 {
-    cx_status st = cx__quant_matrix(&e->t, &scales->t, biases ? &biases->t : NULL, w->quantization,
-                                    w->where, e->name, &m->q);
+    char name[280];
+    snprintf(name, sizeof name, "%s.%s", path, tail);
+    const entry *e = find(w, name);
+    return e ? &e->t : NULL;
+}
+
+static bool packed(cx__weights *w, const entry *e, const cx__quant_parts *parts, size_t rows,
+                   size_t cols, cx__weight *m)
+{
+    cx_status st = cx__quant_matrix(parts, w->quantization, w->where, e->name, cols, &m->q);
     if (st == CX_OK && (m->q.rows != rows || m->q.cols != cols))
         st = CX_FAIL(CX_ESHAPE, "%s: tensor '%s' unpacks to [%zu, %zu], [%zu, %zu] expected",
                      w->where, e->name, m->q.rows, m->q.cols, rows, cols);
@@ -321,19 +332,18 @@ static const cx__weight *matrix(cx__weights *w, size_t rows, size_t cols, const 
 {
     char name[272];
     cx__weight *m = cx__weights_alloc(w, sizeof *m);
-    const entry *weight, *scales, *biases;
+    const entry *weight;
     bool ok;
     if (!m) return NULL;
-    snprintf(name, sizeof name, "%s.scales", path);
-    scales = find(w, name);
-    snprintf(name, sizeof name, "%s.biases", path);
-    biases = find(w, name);
     snprintf(name, sizeof name, "%s.weight", path);
     weight = find(w, name);
     if (!weight) return fail_missing(w, name);
     *m = (cx__weight){ .name = weight->name, .rows = rows, .cols = cols };
-    ok = scales ? packed(w, weight, scales, biases, rows, cols, m)
-                : plain(w, weight, rows, cols, m);
+    const cx__quant_parts parts = { .weight = &weight->t,
+                                    .scales = part(w, path, "scales"),
+                                    .biases = part(w, path, "biases"),
+                                    .global_scale = part(w, path, "global_scale") };
+    ok = parts.scales ? packed(w, weight, &parts, rows, cols, m) : plain(w, weight, rows, cols, m);
     if (!ok) return NULL;
     snprintf(name, sizeof name, "%s.bias", path);
     m->bias = vector(w, rows, name, false);

@@ -30,26 +30,30 @@ static void decode_narrow(uint16_t *out, cx_dtype dtype, const cx__qmat *w, size
     }
 }
 
-static void decode(void *out, cx_dtype dtype, const cx__qmat *w, size_t row)
+static void decode(void *out, cx_dtype dtype, const cx__qmat *w, size_t row, bool gpu_rule)
 {
+    (void)gpu_rule;
     if (dtype == CX_F32) cx__kernels_get()->affine_decode(out, w, row);
     else decode_narrow(out, dtype, w, row);
 }
 
-static void encode(uint8_t *q, void *scales, void *biases, const void *w, cx_dtype dtype,
-                   size_t cols, int bits, int group, bool gpu_rule)
+/* The kernel picks scale and bias of 16 groups at once and codes with them; a solver that picks
+ * better ones takes the place of its group_rules (x16/affine.h, ref/affine.c). */
+static void encode(const cx__quant_row *r, uint8_t *q, void *scales, void *biases, const void *w)
 {
-    cx__kernels_get()->affine_encode(q, scales, biases, w, dtype, cols, bits, group, gpu_rule);
+    cx__kernels_get()->affine_encode(q, scales, biases, w, r->dtype, r->cols, r->bits, r->group,
+                                     r->gpu_rule);
 }
 
 /* A step is at most 2 / (codes - 1) of the largest value. One code is moved to 0, which changes the
- * step so that the far end of the range may lose up to one step. */
+ * step so that the far end of the range may lose up to one step. One bit moves nothing: half a
+ * step. */
 static double error_bound(int bits)
 {
-    return 2.0 / ((1 << bits) - 1);
+    return bits == 1 ? 1.0 : 2.0 / ((1 << bits) - 1);
 }
 
-static const int all_bits[] = { 2, 3, 4, 5, 6, 8, 0 };
+static const int all_bits[] = { 1, 2, 3, 4, 5, 6, 8, 0 };
 static const int all_groups[] = { 32, 64, 128, 0 };
 
 const cx__quant_codec cx__quant_affine = {
@@ -59,6 +63,7 @@ const cx__quant_codec cx__quant_affine = {
               .default_bits = 4,
               .default_group = 64,
               .has_bias = true },
+    .id = CX__AFFINE,
     .encode = encode,
     .decode = decode,
     .error_bound = error_bound,

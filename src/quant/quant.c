@@ -27,6 +27,11 @@ const cx__quant_codec *cx__quant_codec_find(const char *name)
     return NULL;
 }
 
+const cx__quant_codec *cx__quant_codec_at(size_t i)
+{
+    return i < CODECS ? codecs[i] : NULL;
+}
+
 cx_status cx_quant_mode_find(const char *name, const cx_quant_mode **out)
 {
     const cx__quant_codec *c = cx__quant_codec_find(name);
@@ -53,7 +58,20 @@ typedef struct job {
     int bits, group;
     size_t rows, cols;
     bool gpu_rule;
+    float global_scale;
 } job;
+
+/* A finite number above 0: MLX's scales are NaN with others. */
+static cx_status take_global_scale(float global_scale, job *j)
+{
+    j->global_scale = global_scale;
+    if (global_scale == 0) return CX_OK;
+    if (j->codec->id != CX__NVFP4)
+        return CX_FAIL(CX_EARG, "quantization mode '%s' has no global scale", j->codec->mode.name);
+    if (global_scale > 0 && global_scale <= 3.4028235e38f) return CX_OK;
+    return CX_FAIL(CX_EARG, "quantization: global scale %g, expected a positive number",
+                   (double)global_scale);
+}
 
 static cx_status take_spec(const cx_quant_spec *spec, job *j)
 {
@@ -70,7 +88,7 @@ static cx_status take_spec(const cx_quant_spec *spec, job *j)
         return CX_FAIL(CX_EARG, "quantization mode '%s' has no %d bits", m->name, j->bits);
     if (!cx__quant_list_has(m->groups, j->group))
         return CX_FAIL(CX_EARG, "quantization mode '%s' has no groups of %d", m->name, j->group);
-    return CX_OK;
+    return take_global_scale(spec->global_scale, j);
 }
 
 static const char *name_of(const cx_tensor *t)
@@ -97,7 +115,7 @@ static cx_status take_matrix(const cx_tensor *t, size_t *rows, size_t *cols)
     return CX_OK;
 }
 
-static bool is_float(cx_dtype dtype)
+bool cx__quant_is_float(cx_dtype dtype)
 {
     return dtype == CX_F32 || dtype == CX_F16 || dtype == CX_BF16;
 }
@@ -105,7 +123,7 @@ static bool is_float(cx_dtype dtype)
 static cx_status take_weights(const cx_tensor *w, const cx_quant_spec *spec, job *j)
 {
     CX_TRY(take_spec(spec, j));
-    if (!is_float(w->dtype))
+    if (!cx__quant_is_float(w->dtype))
         return CX_FAIL(CX_ETYPE, "'%s': expected F32, F16 or BF16, found %s", name_of(w),
                        cx_dtype_name(w->dtype));
     CX_TRY(take_matrix(w, &j->rows, &j->cols));
@@ -145,11 +163,11 @@ cx_status cx_quantize(const cx_tensor *w, const cx_quant_spec *spec, void *q, vo
     if (has_bias && !biases)
         return CX_FAIL(CX_EARG, "'%s': quantization mode '%s' needs room for biases", name_of(w),
                        j.codec->mode.name);
+    const cx__quant_row row = { w->dtype, j.cols, j.bits, j.group, j.gpu_rule, j.global_scale };
     for (size_t r = 0; r < j.rows; r++)
-        j.codec->encode((uint8_t *)q + r * q_bytes, (uint8_t *)scales + r * s_bytes,
+        j.codec->encode(&row, (uint8_t *)q + r * q_bytes, (uint8_t *)scales + r * s_bytes,
                         has_bias ? (uint8_t *)biases + r * s_bytes : NULL,
-                        (const uint8_t *)w->data + r * row_bytes, w->dtype, j.cols, j.bits, j.group,
-                        j.gpu_rule);
+                        (const uint8_t *)w->data + r * row_bytes);
     return CX_OK;
 }
 
@@ -190,7 +208,7 @@ static cx_status take_packed(const cx_tensor *q, const cx_tensor *scales, const 
         return CX_FAIL(CX_ESHAPE, "'%s': %zu words a row are not groups of %d codes of %d bits",
                        name_of(q), words, j->group, j->bits);
     j->cols = words * 32 / (size_t)j->bits;
-    if (!own && !is_float(scales->dtype))
+    if (!own && !cx__quant_is_float(scales->dtype))
         return CX_FAIL(CX_ETYPE, "'%s': expected F32, F16 or BF16, found %s", name_of(scales),
                        cx_dtype_name(scales->dtype));
     CX_TRY(take_scales(q, scales, own ? j->codec->scale_dtype : scales->dtype, j));
@@ -205,18 +223,23 @@ cx_status cx_dequantize(const cx_tensor *q, const cx_tensor *scales, const cx_te
     job j;
     CX_TRY(take_spec(spec, &j));
     CX_TRY(take_packed(q, scales, biases, &j));
-    if (dtype != CX_F32 && dtype != scales->dtype)
-        return CX_FAIL(CX_ETYPE, "'%s': %s can be unpacked to F32 or %s", name_of(q),
-                       cx_dtype_name(dtype), cx_dtype_name(scales->dtype));
+    if (j.codec->own_scale_dtype ? !cx__quant_is_float(dtype)
+                                 : dtype != CX_F32 && dtype != scales->dtype)
+        return CX_FAIL(CX_ETYPE, "'%s': mode '%s' with %s scales does not unpack to %s", name_of(q),
+                       j.codec->mode.name, cx_dtype_name(scales->dtype), cx_dtype_name(dtype));
     cx__qmat m = { .q = q->data,
                    .scales = scales->data,
-                   .biases = biases ? biases->data : NULL,
+                   .biases = j.codec->mode.has_bias ? biases->data : NULL,
                    .scale_dtype = scales->dtype,
+                   .mode = j.codec->id,
+                   .globals = j.global_scale > 0 ? &j.global_scale : NULL,
+                   .global_rows = j.rows,
                    .bits = j.bits,
                    .group = j.group,
                    .rows = j.rows,
                    .cols = j.cols };
     for (size_t r = 0; r < j.rows; r++)
-        j.codec->decode((uint8_t *)out + r * j.cols * cx_dtype_size(dtype), dtype, &m, r);
+        j.codec->decode((uint8_t *)out + r * j.cols * cx_dtype_size(dtype), dtype, &m, r,
+                        j.gpu_rule);
     return CX_OK;
 }

@@ -111,6 +111,9 @@ static cx_status check_id(const cx__rebuild *r, const char *name, int64_t id, in
     if (id < 0 || (uint64_t)id >= r->v->count || !r->type[id])
         return CX_FAIL(CX_EFORMAT, "%s: %s id %lld, expected one of %zu tokens", r->where, name,
                        (long long)id, r->v->count);
+    if (memchr(r->v->tokens[id].at, 0, r->v->tokens[id].len))
+        return CX_FAIL(CX_EFORMAT, "%s: %s id %lld: the token holds NUL", r->where, name,
+                       (long long)id);
     *out = (int32_t)id;
     return CX_OK;
 }

@@ -154,8 +154,7 @@ static int by_length(const void *a, const void *b)
 static bool put_escaped(cx__buf *out, cx__str s)
 {
     for (size_t i = 0; i < s.len; i++) {
-        if (strchr("\\^$.|?*+()[]{}-#&~ \t\n\r\v\f", s.at[i]) && s.at[i] > ' ')
-            cx__buf_putc(out, '\\');
+        if (s.at[i] && strchr("\\^$.|?*+()[]{}", s.at[i])) cx__buf_putc(out, '\\');
         cx__buf_putc(out, s.at[i]);
     }
     return !out->failed;

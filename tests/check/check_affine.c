@@ -4,7 +4,7 @@
 #include "check.h"
 #include <math.h>
 
-static const int all_bits[] = { 2, 3, 4, 5, 6, 8 }, all_groups[] = { 32, 64, 128 };
+static const int all_bits[] = { 1, 2, 3, 4, 5, 6, 8 }, all_groups[] = { 32, 64, 128 };
 static const cx_dtype all_dtypes[] = { CX_F32, CX_F16, CX_BF16 };
 
 static void put(void *w, cx_dtype dtype, size_t i, float f)
@@ -124,11 +124,11 @@ CHECK(affine_encode)
 {
     if (!check_new(t, "affine_encode", (check_any *)k->affine_encode)) return;
     for (size_t d = 0; d < 3; d++)
-        for (size_t b = 0; b < 6; b++)
+        for (size_t b = 0; b < 7; b++)
             for (size_t g = 0; g < 3; g++)
                 for (int gpu = 0; gpu < 2; gpu++)
                     run(t, k->affine_encode, all_dtypes[d], all_bits[b], all_groups[g], gpu);
-    for (size_t b = 0; b < 6 && check_benching(t); b++)
+    for (size_t b = 0; b < 7 && check_benching(t); b++)
         bench_encode(t, k->affine_encode, CX_BF16, all_bits[b]);
     if (check_benching(t)) bench_encode(t, k->affine_encode, CX_F32, 4);
 }
@@ -175,10 +175,10 @@ CHECK(affine_decode)
 {
     if (!check_new(t, "affine_decode", (check_any *)k->affine_decode)) return;
     for (size_t d = 0; d < 3; d++)
-        for (size_t b = 0; b < 6; b++)
+        for (size_t b = 0; b < 7; b++)
             for (size_t g = 0; g < 9; g++)
                 run_decode(t, k->affine_decode, all_dtypes[d], all_bits[b], all_groups[g % 3]);
-    for (size_t b = 0; b < 6 && check_benching(t); b++) {
+    for (size_t b = 0; b < 7 && check_benching(t); b++) {
         check_case(t, "BF16 %d bits", all_bits[b]);
         cx__qmat m = matrix(t, CX_BF16, all_bits[b], 64, 1, 4096);
         float *y = check_out(t, 4096 * 4, 4);

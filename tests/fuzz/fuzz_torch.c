@@ -1,5 +1,5 @@
-/* PyTorch checkpoints: views must lie in the file, with every stride; what is refused leaves nothing
- * behind. An input that is neither an archive nor a stream is read as a pickle and as a zip. */
+/* PyTorch checkpoints: views must lie in the file, with every stride; what is refused leaves
+ * nothing behind. Every input is also read as a zip archive and as a pickle. */
 #include "format/torch.h"
 #include "format/zip.h"
 #include <stdlib.h>

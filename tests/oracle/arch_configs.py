@@ -49,20 +49,24 @@ MOE_EVERY = dict(topk_method="noaux_tc", scoring_func="sigmoid", moe_layer_freq=
 MORE = {
     "afm7": dict(hidden_dim=128, num_layers=3, num_kv_reuse_layers=1, num_heads=4, num_kv_heads=2),
     "afmoe": dict(layer_types=SLIDING),
-    "apertus": dict(post_norm=True, qk_norm=True),
+    "apertus": dict(post_norm=True, qk_norm=True, hidden_act="xielu"),
     "baichuan_m1": dict(sliding_window_layers=[0, 2], conv_window=2),
     "bailing_hybrid": GROUPS,
     "bailing_moe_linear": GROUPS,
-    "cohere": dict(use_qk_norm=True),
+    "cohere": dict(use_qk_norm=True, tie_word_embeddings=True),
+    "cohere2": dict(tie_word_embeddings=True),
     "dbrx": dict(d_model=128, n_layers=3, n_heads=4,
                  ffn_config=dict(ffn_hidden_size=64, moe_num_experts=4, moe_top_k=2),
                  attn_config=dict(kv_n_heads=2, clip_qkv=8, rope_theta=10000.0)),
     "deepseek_v2": dict(rope_scaling=YARN),
     "deepseek_v32": INDEXER,
+    "deepseek_v41": dict(o_groups=8),
     "exaone": dict(num_layers=3),
     "exaone4": dict(rope_scaling=None, sliding_window_pattern="LLG"),
     "exaone_moe": dict(layer_types=SLIDING, is_moe_layer=[False, True, True]),
     "gear": dict(layer_types=["conv_kv_gated", "full_attention", "conv_kv_gated"]),
+    "gemma": dict(tie_word_embeddings=True),
+    "gemma2": dict(tie_word_embeddings=True),
     "gemma3_text": dict(sliding_window_pattern=3),
     "gemma3n": dict(num_kv_shared_layers=1, vocab_size_per_layer_input=160,
                     rope_local_base_freq=10000.0, final_logit_softcapping=30.0, layer_types=SLIDING,
@@ -76,7 +80,9 @@ MORE = {
             sliding_attention=ROPE), tie_word_embeddings=True),
     "glm4_moe": dict(rope_scaling=None, use_qk_norm=True),
     "glm_moe_dsa": dict(INDEXER, **MOE_EVERY, rope_parameters=ROPE),
-    "gpt_neox": dict(rotary_emb_base=10000, rotary_pct=0.25),
+    "gpt_bigcode": dict(n_positions=256, attention_bias=True, mlp_bias=True),
+    "gptj": dict(n_inner=None),
+    "gpt_neox": dict(attention_bias=True, intermediate_size=512, rotary_emb_base=10000, rotary_pct=0.25),
     "gpt_oss": dict(layer_types=SLIDING),
     "granite": SCALES,
     "granitemoe": SCALES,
@@ -86,6 +92,9 @@ MORE = {
         mamba_expand=2, mamba_proj_bias=False, mamba_conv_bias=True, position_embedding_type="nope"),
     "hunyuan": dict(num_shared_expert=1, use_mixed_mlp_moe=True, use_qk_norm=True, use_cla=True,
                     cla_share_factor=2, rope_scaling=dict(factor=1.0, type="dynamic", alpha=2.0)),
+    "hunyuan:fused": dict(num_experts=1, num_shared_expert=1, use_mixed_mlp_moe=False, use_qk_norm=True,
+                          use_cla=False, cla_share_factor=2, moe_topk=1, moe_intermediate_size=None,
+                          rope_scaling=dict(factor=1.0, type="dynamic", alpha=2.0)),
     "jamba": dict(attn_layer_offset=1, attn_layer_period=2, expert_layer_offset=1,
                   expert_layer_period=2, mamba_d_conv=4, mamba_d_state=16, mamba_expand=2),
     "kimi_k3": dict(hidden_act="situ", linear_attn_config=dict(KDA, gate_lower_bound=-5.0),
@@ -106,7 +115,7 @@ MORE = {
     "mamba2": dict(num_heads=4, n_groups=1, time_step_limit=[0.0, 100.0], head_dim=64, expand=2),
     "mellum": dict(layer_types=SLIDING, rope_parameters=ROPES),
     "mimo_v2_flash": dict(
-        MOE_EVERY, hybrid_layer_pattern=[0, 1, 1], moe_layer_freq=[0, 1, 1],
+        MOE_EVERY, n_shared_experts=None, hybrid_layer_pattern=[0, 1, 1], moe_layer_freq=[0, 1, 1],
         add_swa_attention_sink_bias=True, add_full_attention_sink_bias=False, sliding_window_size=64,
         layernorm_epsilon=1e-5, swa_rope_theta=10000.0, swa_num_attention_heads=4,
         swa_num_key_value_heads=2, swa_head_dim=32, swa_v_head_dim=64),
@@ -130,10 +139,14 @@ MORE = {
     "openelm": dict(num_transformer_layers=2, model_dim=128, ffn_dim_divisor=64,
                     num_query_heads=[4, 4], num_kv_heads=[2, 2], ffn_multipliers=[1.0, 1.5]),
     "phi3small": dict(dense_attention_every_n_layers=2, ff_intermediate_size=192, gegelu_limit=20.0),
+    "phimoe": dict(attention_bias=True, lm_head_bias=True),
+    "qwen2_moe": dict(qkv_bias=True),
+    "starcoder2": dict(use_bias=True),
     "phixtral": dict(model_dim=128, num_layers=2, num_vocab=160),
-    "recurrent_gemma": dict(conv1d_width=4, logits_soft_cap=30.0, attention_window_size=64,
+    "recurrent_gemma": dict(num_key_value_heads=1, tie_word_embeddings=True, conv1d_width=4, logits_soft_cap=30.0, attention_window_size=64,
                             block_types=["recurrent", "attention", "recurrent"]),
     "rwkv7": dict(a_low_rank_dim=64, v_low_rank_dim=64, gate_low_rank_dim=64, decay_low_rank_dim=64),
+    "solar_open": dict(first_k_dense_replace=0),
     "spark2_5": dict(hidden_act="gelu", rope_parameters=ROPES, layer_types=SLIDING),
     "step3p5": dict(num_attention_groups=2, moe_layers_enum="1,2", layer_types=SLIDING,
                     moe_top_k=2, share_expert_dim=64),
@@ -150,17 +163,19 @@ INSIDE = {
 }
 
 
-def text_config(model_type):
-    return dict(BASE, **{"model_type": model_type, "torch_dtype": "bfloat16",
-                         **MORE.get(model_type, {})})
+def text_config(name, model_type):
+    return dict(BASE, **{"model_type": model_type, "torch_dtype": "bfloat16", **MORE.get(name, {})})
 
 
-def config(model_type):
-    """config.json of a tiny model."""
-    if model_type not in INSIDE:
-        return text_config(model_type)
-    text = text_config(INSIDE[model_type])
-    if model_type in ("qwen3_5",):
+def config(name, remapped={}):
+    """config.json of a tiny model. name: its model_type, with ":variant" behind it where a type has
+    several configurations; remapped: model_types that share the configuration of another."""
+    model_type = name.split(":")[0]
+    name = remapped.get(name, name)
+    if name not in INSIDE:
+        return text_config(name, model_type)
+    text = text_config(INSIDE[name], INSIDE[name])
+    if name == "qwen3_5":
         text["num_experts"] = 0
     top = {k: text[k] for k in ("vocab_size", "tie_word_embeddings", "hidden_size", "torch_dtype")}
     return dict(top, model_type=model_type, text_config=text)

@@ -29,14 +29,28 @@ CASES = {
     "llama-q8-g64": (dict(LLAMA, intermediate_size=128), dict(group_size=64, bits=8)),
     "llama-mixed": (dict(LLAMA, intermediate_size=128, hidden_size=128),
                     dict(group_size=64, bits=4, overrides=True)),
+    "llama-q1": (dict(LLAMA, intermediate_size=128), dict(group_size=32, bits=1)),
+    "llama-mxfp4": (dict(LLAMA, intermediate_size=128), dict(group_size=32, bits=4, mode="mxfp4")),
+    "llama-mxfp8": (dict(LLAMA, intermediate_size=128), dict(group_size=32, bits=8, mode="mxfp8")),
+    "llama-nvfp4": (dict(LLAMA, intermediate_size=128, tie_word_embeddings=False),
+                    dict(group_size=16, bits=4, mode="nvfp4")),
+    "llama-modes": (dict(LLAMA, intermediate_size=128, tie_word_embeddings=False),
+                    dict(group_size=64, bits=4, overrides=True, modes=True)),
     "gpt2": (GPT2, None),
     "gpt2-q5": (GPT2, dict(group_size=64, bits=5)),
 }
 BITS = {"q_proj": 2, "k_proj": 3, "v_proj": 6, "o_proj": 5, "gate_proj": 8, "down_proj": False}
 
 
-def override(path):
+MODES = {"q_proj": "mxfp4", "k_proj": "nvfp4", "gate_proj": "mxfp8", "down_proj": "nvfp4"}
+DEFAULTS = {"mxfp4": (32, 4), "mxfp8": (32, 8), "nvfp4": (16, 4)}
+
+
+def override(path, modes):
     last = path.split(".")[-1]
+    if modes:
+        mode = MODES.get(last)
+        return dict(zip(("group_size", "bits"), DEFAULTS[mode]), mode=mode) if mode else last != "lm_head"
     if last not in BITS:
         return True
     return {"group_size": 32 if last == "k_proj" else 64, "bits": BITS[last]} if BITS[last] else False
@@ -50,17 +64,20 @@ def build(config, quantization):
     model.update(tree_map(scale, model.parameters()))
     config = dict(config)
     if quantization:
-        q = dict(group_size=quantization["group_size"], bits=quantization["bits"], mode="affine")
+        q = dict(group_size=quantization["group_size"], bits=quantization["bits"],
+                 mode=quantization.get("mode", "affine"))
 
         def predicate(path, module):
             if not hasattr(module, "to_quantized"):
                 return False
-            choice = override(path) if quantization.get("overrides") else True
+            choice = override(path, quantization.get("modes")) if quantization.get("overrides") else True
             if isinstance(choice, dict):
                 q[path] = choice
+            elif not choice and quantization.get("modes"):
+                q[path] = False
             return choice
 
-        nn.quantize(model, q["group_size"], q["bits"], class_predicate=predicate)
+        nn.quantize(model, q["group_size"], q["bits"], mode=q["mode"], class_predicate=predicate)
         config["quantization"] = config["quantization_config"] = q
     return model, config
 

@@ -10,8 +10,9 @@ const char *case_path(const char *dir, const char *name)
 {
     static char kept[64][600];
     static int n;
-    snprintf(kept[n], sizeof kept[n], "%s/%s", dir, name);
-    return kept[n++ % 63];
+    char *path = kept[n++ % 64];
+    snprintf(path, sizeof kept[0], "%s/%s", dir, name);
+    return path;
 }
 
 void case_put(const char *dir, const char *name, const char *text)

@@ -12,7 +12,7 @@
 const char *case_llama(const char *dir, const char *name);
 /* The same shapes as a gpt2 (wte, wpe, one block with Conv1D matrices), in BF16. */
 const char *case_gpt2(const char *dir, const char *name);
-/* dir/name; lives as long as the test. */
+/* dir/name; lives until 64 more were made. */
 const char *case_path(const char *dir, const char *name);
 /* Writes a text file. */
 void case_put(const char *dir, const char *name, const char *text);

@@ -9,13 +9,13 @@
 #include <stdlib.h>
 
 static const char *const types[] = { "f32", "f16", "bf16" };
-static const int widths[] = { 2, 3, 4, 5, 6, 8 }, groups[] = { 32, 64, 128 };
+static const int widths[] = { 1, 2, 3, 4, 5, 6, 8 }, groups[] = { 32, 64, 128 };
 
-static cx_tensors *golden(const char *type)
+static cx_tensors *golden(const char *modes, const char *type)
 {
     char path[128];
     cx_tensors *t = NULL;
-    snprintf(path, sizeof path, "tests/golden/quant/affine_%s.safetensors", type);
+    snprintf(path, sizeof path, "tests/golden/quant/%s_%s.safetensors", modes, type);
     CHECK_OK(cx_tensors_open(path, &t));
     return t;
 }
@@ -39,6 +39,19 @@ static void check_bytes(const cx_tensor *want, const void *got, size_t bytes)
                      ((const uint8_t *)want->data)[i]);
 }
 
+/* The same bits, but a NaN equals any NaN. */
+static void check_values(const cx_tensor *want, const void *got)
+{
+    cx_tensor view = *want;
+    size_t size = cx_dtype_size(want->dtype);
+    view.data = got;
+    for (size_t i = 0; i < want->bytes / size; i++) {
+        float a = cx__tensor_f32(want, i), b = cx__tensor_f32(&view, i);
+        if (!(isnan(a) && isnan(b)) && memcmp(&a, &b, sizeof a))
+            fail_msg("%s: value %zu is %a, not %a", want->name, i, (double)b, (double)a);
+    }
+}
+
 static void check_packing(const cx_tensors *t, const cx_quant_spec *spec)
 {
     const cx_tensor *w = cx_tensors_find(t, "w");
@@ -58,8 +71,8 @@ static void check_packing(const cx_tensors *t, const cx_quant_spec *spec)
 TEST(quant, packs_the_bytes_of_mlx)
 {
     for (size_t i = 0; i < 3; i++) {
-        cx_tensors *t = golden(types[i]);
-        for (size_t b = 0; b < 6; b++)
+        cx_tensors *t = golden("affine", types[i]);
+        for (size_t b = 0; b < 7; b++)
             for (size_t g = 0; g < 3; g++)
                 for (int cpu = 0; cpu < 2; cpu++)
                     check_packing(t, &(cx_quant_spec){
@@ -73,10 +86,10 @@ TEST(quant, reference_packs_the_bytes_of_mlx)
 {
     cx__kernels k;
     cx__kernels_fill(&k, 0);
-    for (size_t i = 0; i < 3 * 6 * 3 * 2; i++) {
-        cx_tensors *t = golden(types[i / 36]);
+    for (size_t i = 0; i < 3 * 7 * 3 * 2; i++) {
+        cx_tensors *t = golden("affine", types[i / 42]);
         const cx_tensor *w = cx_tensors_find(t, "w");
-        cx_quant_spec s = { .bits = widths[i / 6 % 6],
+        cx_quant_spec s = { .bits = widths[i / 6 % 7],
                             .group = groups[i / 2 % 3],
                             .cpu_rule = i % 2 };
         const cx_tensor *q = part(t, &s, "q"), *scales = part(t, &s, "scales");
@@ -99,7 +112,7 @@ TEST(quant, unpacks_to_the_values_of_mlx)
 {
     static const int back[] = { 3, 4, 8 };
     for (size_t i = 0; i < 9; i++) {
-        cx_tensors *t = golden(types[i / 3]);
+        cx_tensors *t = golden("affine", types[i / 3]);
         cx_quant_spec s = { .bits = back[i % 3], .group = 64, .cpu_rule = true };
         const cx_tensor *want = part(t, &s, "back");
         uint8_t *out = malloc(want->bytes);
@@ -113,7 +126,7 @@ TEST(quant, unpacks_to_the_values_of_mlx)
 
 TEST(quant, defaults_are_affine_4_bits_groups_of_64_gpu_rule)
 {
-    cx_tensors *t = golden("bf16");
+    cx_tensors *t = golden("affine", "bf16");
     const cx_tensor *w = cx_tensors_find(t, "w");
     cx_quant_spec gpu = { .bits = 4, .group = 64 };
     cx_quant_size size;
@@ -135,7 +148,7 @@ TEST(quant, modes_are_found_by_name)
     CHECK(m->has_bias);
     CHECK(cx_quant_mode_at(cx_quant_mode_count()) == NULL);
     CHECK_INT(cx_quant_mode_find("mxfp99", &m), CX_EUNSUPPORTED);
-    CHECK_HAS(cx_error(), "'mxfp99' is not known, only affine");
+    CHECK_HAS(cx_error(), "'mxfp99' is not known, only affine, mxfp4, mxfp8, nvfp4");
 }
 
 static cx_tensor matrix(cx_dtype dtype, int64_t rows, int64_t cols, const void *data)
@@ -183,6 +196,103 @@ TEST(quant, refuses_what_cannot_be_packed)
     w = matrix(CX_F32, 2, 64, data);
     uint8_t q[64], scales[8];
     CHECK_INT(cx_quantize(&w, NULL, q, scales, NULL), CX_EARG);
+}
+
+TEST(quant, refuses_global_scales_that_no_mode_has)
+{
+    static const float data[128];
+    const cx_quant_mode *nvfp4 = NULL, *mxfp8 = NULL;
+    CHECK_OK(cx_quant_mode_find("nvfp4", &nvfp4));
+    CHECK_OK(cx_quant_mode_find("mxfp8", &mxfp8));
+    cx_tensor w = matrix(CX_F32, 2, 64, data);
+    refuse(&w, &(cx_quant_spec){ .global_scale = 1 }, CX_EARG, "'affine' has no global scale");
+    refuse(&w, &(cx_quant_spec){ .mode = mxfp8, .global_scale = 1 }, CX_EARG, "'mxfp8' has no");
+    refuse(&w, &(cx_quant_spec){ .mode = mxfp8, .bits = 4 }, CX_EARG, "'mxfp8' has no 4 bits");
+    refuse(&w, &(cx_quant_spec){ .mode = nvfp4, .group = 32 }, CX_EARG, "no groups of 32");
+    refuse(&w, &(cx_quant_spec){ .mode = nvfp4, .global_scale = -1 }, CX_EARG, "global scale -1");
+    refuse(&w, &(cx_quant_spec){ .mode = nvfp4, .global_scale = NAN }, CX_EARG, "global scale");
+    refuse(&w, &(cx_quant_spec){ .mode = nvfp4, .global_scale = INFINITY }, CX_EARG, "scale inf");
+}
+
+/* Tensors of a case: "<mode>.<rule>.q", ".scales", ".back.<type>". */
+static const cx_tensor *fp_part(const cx_tensors *t, const char *mode, const cx_quant_spec *spec,
+                                const char *part)
+{
+    char name[64];
+    snprintf(name, sizeof name, "%s%s.%s.%s", mode, spec->global_scale > 0 ? "+global" : "",
+             spec->cpu_rule ? "cpu" : "gpu", part);
+    const cx_tensor *found = cx_tensors_find(t, name);
+    if (!found) fail_msg("no tensor %s", name);
+    return found;
+}
+
+static void check_fp(const cx_tensors *t, const cx_quant_spec *spec)
+{
+    static const cx_dtype dtypes[] = { CX_F32, CX_F16, CX_BF16 };
+    const cx_tensor *w = cx_tensors_find(t, "w"), *q = fp_part(t, spec->mode->name, spec, "q");
+    const cx_tensor *s = fp_part(t, spec->mode->name, spec, "scales");
+    cx_quant_size size;
+    CHECK_OK(cx_quant_bytes(w, spec, &size));
+    CHECK_INT(size.scale_dtype, CX_U8);
+    CHECK_INT(size.biases, 0);
+    uint8_t *codes = malloc(size.q), *scales = malloc(size.scales);
+    CHECK_OK(cx_quantize(w, spec, codes, scales, NULL));
+    check_bytes(s, scales, size.scales);
+    check_bytes(q, codes, size.q);
+    for (int i = 0; i < 3 && spec->cpu_rule; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "back.%s", types[i]);
+        const cx_tensor *want = fp_part(t, spec->mode->name, spec, name);
+        uint8_t *out = malloc(want->bytes);
+        CHECK_INT(want->dtype, dtypes[i]);
+        CHECK_OK(cx_dequantize(q, s, NULL, spec, dtypes[i], out));
+        check_values(want, out);
+        free(out);
+    }
+    free(codes);
+    free(scales);
+}
+
+TEST(quant, fp_modes_pack_and_unpack_as_mlx)
+{
+    for (size_t i = 0; i < 3; i++) {
+        cx_tensors *t = golden("fp", types[i]);
+        float global;
+        memcpy(&global, cx_tensors_find(t, "global")->data, sizeof global);
+        for (int cpu = 0; cpu < 2; cpu++) {
+            for (size_t m = 1; m < cx_quant_mode_count(); m++)
+                check_fp(t, &(cx_quant_spec){ .mode = cx_quant_mode_at(m), .cpu_rule = cpu });
+            const cx_quant_mode *nvfp4 = &cx__quant_codec_find("nvfp4")->mode;
+            check_fp(t, &(cx_quant_spec){ .mode = nvfp4, .cpu_rule = cpu, .global_scale = global });
+        }
+        cx_tensors_close(t);
+    }
+}
+
+/* What MLX on a CPU makes infinite or 0 because it rounds the scale to F16 first. */
+TEST(quant, f16_far_from_1_follows_the_rule)
+{
+    static const uint32_t words[4] = { 0x07, 0, 0, 0 };
+    uint8_t scale = 127 + 16;
+    uint16_t out[32];
+    const cx_quant_mode *mode = NULL;
+    CHECK_OK(cx_quant_mode_find("mxfp4", &mode));
+    cx_tensor q = matrix(CX_U32, 1, 4, words), s = matrix(CX_U8, 1, 1, &scale);
+    cx_quant_spec spec = { .mode = mode };
+    CHECK_OK(cx_dequantize(&q, &s, NULL, &spec, CX_F16, out));
+    CHECK_INT(out[0], 0x7c00);
+    CHECK_INT(out[1], 0);
+    spec.cpu_rule = true;
+    CHECK_OK(cx_dequantize(&q, &s, NULL, &spec, CX_F16, out));
+    CHECK_INT(out[0], 0x7c00);
+    CHECK((out[1] & 0x7fff) > 0x7c00);
+    scale = 127 - 25;
+    CHECK_OK(cx_dequantize(&q, &s, NULL, &spec, CX_F16, out));
+    CHECK_INT(out[0], 0);
+    spec.cpu_rule = false;
+    CHECK_OK(cx_dequantize(&q, &s, NULL, &spec, CX_F16, out));
+    CHECK_INT(out[0], 3);
+    CHECK_INT(cx_dequantize(&q, &s, NULL, &spec, CX_U8, out), CX_ETYPE);
 }
 
 TEST(quant, three_dimensions_are_rows_of_rows)
@@ -255,7 +365,8 @@ static void check_bound(const cx_quant_spec *spec, cx_dtype dtype)
     cx_tensor packed = matrix(CX_U32, ROWS, (int64_t)words, q);
     cx_tensor scales = matrix(size.scale_dtype, ROWS, (int64_t)per_row, s), biases = scales;
     biases.data = b;
-    CHECK_OK(cx_dequantize(&packed, &scales, &biases, spec, CX_F32, back));
+    CHECK_OK(
+        cx_dequantize(&packed, &scales, spec->mode->has_bias ? &biases : NULL, spec, CX_F32, back));
     double rounding = dtype == CX_F32 ? 0x1p-21 : dtype == CX_F16 ? 0x1p-9 : 0x1p-6;
     double bound = cx__quant_codec_find(spec->mode->name)->error_bound(spec->bits) + rounding;
     for (size_t i = 0; i < ROWS * COLS; i++) {

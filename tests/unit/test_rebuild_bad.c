@@ -207,6 +207,9 @@ TEST(rebuild_bad, special_tokens_that_no_text_can_hold)
     refuse(&v, CX_EFORMAT, "token 1: a special token that is empty or has NUL");
     tokens[1] = STR("a\0b");
     refuse(&v, CX_EFORMAT, "token 1: a special token");
+    types[1] = CX__TOKEN_NORMAL;
+    v.unk = 1; /* goes into tokenizer_config.json all the same */
+    refuse(&v, CX_EFORMAT, "unknown id 1: the token holds NUL");
 }
 
 TEST(rebuild_bad, a_chat_template_that_is_no_text)

@@ -108,7 +108,7 @@ TEST(renames, a_name_too_long_is_an_error)
     memset(name, 'x', sizeof name - 1);
     name[sizeof name - 1] = '\0';
     CHECK_INT(cx__rename_apply(cx__arch_renames(NULL), name, 0, &facts, &r), CX_ELIMIT);
-    CHECK_HAS(cx_error(), "longer than 256 bytes");
+    CHECK_HAS(cx_error(), "expected at most 255 bytes");
 }
 
 TEST(renames, facts_come_from_the_text_config_first)

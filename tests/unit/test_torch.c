@@ -164,6 +164,8 @@ TEST(torch, storage_must_have_the_bytes_of_its_record)
     refuse_zip(archive_of(good, sizeof good - 1, 15), CX_EFORMAT,
                "'m/data/0': expected 16 bytes, found 15");
     refuse_zip(archive_of(good, sizeof good - 1, 0), CX_EFORMAT, "expected 16 bytes, found 0");
+    REFUSE(TB_A(TB_V2 "(" TB_STORAGE("torch\nHalfStorage", "K\4") "K\0))\x89" TB_DICT "tR"),
+           CX_EFORMAT, "'m/data/0': expected 8 bytes, found 16");
     REFUSE(TB_A(TB_V2 "(" TB_STORAGE("torch\nDoubleStorage", "K\4") "K\0))\x89" TB_DICT "tR"),
            CX_EFORMAT, "'m/data/0': expected 32 bytes, found 16");
     REFUSE(TB_A(TB_V2 "(" TB_STORAGE("torch\nFloatStorage",
@@ -223,7 +225,7 @@ TEST(torch, name_that_is_used_a_thousand_times_is_refused)
     free(name);
 }
 
-/* ---- Archives ------------------------------------------------------------------------------------- */
+/* ---- Archives -------------------------------------------------------------------------------- */
 
 static void refuse_entries(const tb_entry *e, size_t count, cx_status status, const char *says)
 {
@@ -258,7 +260,7 @@ TEST(torch, key_that_climbs_out_of_the_archive_is_missing)
            CX_EFORMAT, "'m/data/../../etc/x' is missing");
 }
 
-/* ---- Streams -------------------------------------------------------------------------------------- */
+/* ---- Streams --------------------------------------------------------------------------------- */
 
 #define MAGIC "\x80\2\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19."
 #define VERSION "\x80\2M\xe9\3."
@@ -321,7 +323,7 @@ TEST(torch, files_of_other_kinds_get_a_sentence)
     REFUSE_STREAM("PK\3\4", CX_EFORMAT, "at least 22 bytes of zip");
 }
 
-/* ---- Damage --------------------------------------------------------------------------------------- */
+/* ---- Damage ---------------------------------------------------------------------------------- */
 
 static void touch(const torch_file *f, const uint8_t *data, size_t len)
 {

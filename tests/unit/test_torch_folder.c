@@ -80,7 +80,7 @@ TEST(torch, tensors_of_one_storage_share_their_bytes)
     cx__torch_close(NULL);
 }
 
-/* ---- Folders -------------------------------------------------------------------------------------- */
+/* ---- Folders --------------------------------------------------------------------------------- */
 
 static const char *put(const char *dir, const char *name, const void *data, size_t len)
 {
@@ -226,7 +226,7 @@ TEST(torch, file_that_shrinks_while_in_use_is_reported)
     cx__torch_close(t);
 }
 
-/* ---- Allocations ---------------------------------------------------------------------------------- */
+/* ---- Allocations ----------------------------------------------------------------------------- */
 
 static int until_fault;
 static bool forever;

@@ -9,7 +9,7 @@ enum {
     UNIT = 16,       /* weight rows that decode splits at */
     STOLEN = 4,      /* at decode one in so many units is stolen, */
     STEAL_UNITS = 8, /* so many at a time */
-    DECODED = 8      /* rows decoded at once in exact mode */
+    DECODED = 8      /* rows decoded at once: exact mode, packings without an integer product */
 };
 
 /* Prepared input rows: int8 (rows of cx__qact_stride bytes) and f32. */
@@ -37,8 +37,9 @@ static size_t tile_floats(const cx__plan *plan)
 
 size_t cx__product_scratch(const cx__plan *plan, const cx__product *p)
 {
-    size_t kernels = plan->options.exact ? DECODED * p->x.cols * sizeof(float)
-                                         : cx__qmul_scratch(p->x.cols);
+    size_t decoded = DECODED * p->x.cols * sizeof(float);
+    size_t integer = p->integer ? cx__qmul_scratch(p->x.cols) : 0;
+    size_t kernels = decoded > integer ? decoded : integer;
     return (kernels + 63) / 64 * 64 + 2 * tile_floats(plan) * sizeof(float);
 }
 
@@ -125,7 +126,7 @@ static void multiply_decoded(const job *j, const cx__weight *w, size_t r0, size_
     float *rows = (float *)(void *)j->scratch;
     for (size_t r = r0; r < r1; r += DECODED) {
         size_t n = r1 - r < DECODED ? r1 - r : DECODED;
-        for (size_t i = 0; i < n; i++) k->affine_decode(rows + i * w->cols, &w->q, r + i);
+        for (size_t i = 0; i < n; i++) cx__qmat_decode(k, rows + i * w->cols, &w->q, r + i);
         k->fgemm_f32(y + (r - r0), ldy, rows, w->cols, 0, n, w->cols, j->x.f, j->x.ldf, j->x.rows);
     }
 }
@@ -135,7 +136,7 @@ static void multiply(const job *j, const cx__weight *w, size_t r0, size_t r1, fl
 {
     const cx__kernels *k = j->plan->k;
     const operand *x = &j->x;
-    if (w->packed && j->plan->options.exact) {
+    if (w->packed && (j->plan->options.exact || !cx__qmat_integer(&w->q))) {
         multiply_decoded(j, w, r0, r1, y, ldy);
     } else if (w->packed) {
         cx__qgemv_fn *fn = x->rows <= CX__QGEMV_ROWS ? cx__qgemv(k, w->q.bits) : k->qgemm;

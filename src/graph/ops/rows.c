@@ -6,7 +6,7 @@ static void embed_row(const cx__plan *plan, const cx__weight *w, size_t row, flo
     const cx__kernels *k = plan->k;
     const uint8_t *p = w->data;
     if (w->packed) {
-        k->affine_decode(out, &w->q, row);
+        cx__qmat_decode(k, out, &w->q, row);
         return;
     }
     p += row * w->cols * cx_dtype_size(w->dtype);

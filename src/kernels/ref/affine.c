@@ -24,6 +24,7 @@ static code_rule group_rule(const void *w, cx_dtype dtype, size_t from, size_t g
         hi = f > hi ? f : hi;
         lo = f < lo ? f : lo;
     }
+    if (codes == 1) return (code_rule){ hi - lo < 1e-7f ? 1e-7f : hi - lo, lo };
     bool low_edge = fabsf(lo) > fabsf(hi);
     float scale = (hi - lo) / codes, edge = low_edge ? lo : hi;
     scale = scale < 1e-7f ? 1e-7f : scale;

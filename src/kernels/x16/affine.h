@@ -11,10 +11,16 @@ static inline vf round_by(vf a, bool gpu_rule)
     return vf_trunc(vf_add(a, vf_or(vf_set(0x1.fffffep-2f), vf_sign(a))));
 }
 
-/* Step and value of code 0 of 16 groups, in place: hi becomes the scale, lo the bias. */
+/* Step and value of code 0 of 16 groups, in place: hi becomes the scale, lo the bias. Another way
+ * to choose them belongs here: encode_group takes them as they are. */
 static inline void group_rules(float hi[16], float lo[16], float codes, bool gpu_rule)
 {
     vf top = vf_load(hi), low = vf_load(lo), eps = vf_set(1e-7f), zero = vf_set(0);
+    if (codes == 1) { /* the two values are the extrema: the bias is lo */
+        vf step = vf_sub(top, low);
+        vf_store(hi, vf_select(vf_less(step, eps), eps, step));
+        return;
+    }
     vm low_edge = vf_less(vf_abs(top), vf_abs(low));
     vf scale = vf_div(vf_sub(top, low), vf_set(codes)), edge = vf_select(low_edge, low, top);
     scale = vf_select(vf_less(scale, eps), eps, scale);
@@ -67,6 +73,18 @@ typedef struct encoding {
     bool gpu_rule;
 } encoding;
 
+/* Of zeros of both signs the first is the least, as in the reference; only one bit's bias shows
+ * it. */
+static float first_zero(const encoding *e, size_t from)
+{
+    float lane[16];
+    for (size_t i = from; i < from + e->group; i++) {
+        if ((i - from) % 16 == 0) vf_store(lane, vf_load_as(e->w, i, e->dtype));
+        if (lane[(i - from) % 16] == 0) return lane[(i - from) % 16];
+    }
+    return 0;
+}
+
 static inline void extrema(const encoding *e, size_t from, float *hi, float *lo)
 {
     vf top = vf_set(e->gpu_rule ? 0 : -INFINITY), low = vf_set(INFINITY);
@@ -77,6 +95,7 @@ static inline void extrema(const encoding *e, size_t from, float *hi, float *lo)
     }
     *hi = vf_top(top);
     *lo = vf_low(low);
+    if (e->codes == 1 && *lo == 0) *lo = first_zero(e, from);
 }
 
 /* Codes of values [from, from + group). A store of 16 bytes may be longer than 16 codes are: what

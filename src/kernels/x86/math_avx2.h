@@ -357,4 +357,46 @@ static inline vf unpack_16(const unpack *u, __m128i stream)
     return (vf){ unpack_8(u, both, 0), unpack_8(u, both, 1) };
 }
 
+/* Codes of small floats, one a byte, and floats of 16 halves: see x16/fp.h. */
+typedef struct small_float {
+    __m256i round, magic, one;
+    __m256 top, least;
+    __m128i shift, sign;
+} small_float;
+static inline small_float small_float_init(int shift, uint32_t round, uint32_t magic, float top,
+                                           float least, int sign)
+{
+    return (small_float){ _mm256_set1_epi32((int)round), _mm256_set1_epi32((int)magic),
+                          _mm256_set1_epi32(1),          _mm256_set1_ps(top),
+                          _mm256_set1_ps(least),         _mm_cvtsi32_si128(shift),
+                          _mm_cvtsi32_si128(sign) };
+}
+static inline __m128i small_float_8(const small_float *f, __m256 x)
+{
+    __m256 a = _mm256_min_ps(abs_8(x), f->top), magic = _mm256_castsi256_ps(f->magic);
+    __m256i u = _mm256_castps_si256(a);
+    __m256i odd = _mm256_and_si256(_mm256_srl_epi32(u, f->shift), f->one);
+    u = _mm256_srl_epi32(_mm256_add_epi32(_mm256_add_epi32(u, odd), f->round), f->shift);
+    __m256i low = _mm256_sub_epi32(_mm256_castps_si256(_mm256_add_ps(a, magic)), f->magic);
+    __m256 below = _mm256_cmp_ps(a, f->least, _CMP_LT_OQ);
+    u = _mm256_blendv_epi8(u, low, _mm256_castps_si256(below));
+    __m256i sign = _mm256_srli_epi32(_mm256_castps_si256(x), 31);
+    u = _mm256_or_si256(u, _mm256_sll_epi32(sign, f->sign));
+    return _mm_packus_epi32(_mm256_castsi256_si128(u), _mm256_extracti128_si256(u, 1));
+}
+static inline __m128i vf_to_small_float(const small_float *f, vf x)
+{
+    return _mm_packus_epi16(small_float_8(f, x.a), small_float_8(f, x.b));
+}
+static inline vf vf_from_f16(__m256i h)
+{
+    return (vf){ _mm256_cvtph_ps(_mm256_castsi256_si128(h)),
+                 _mm256_cvtph_ps(_mm256_extracti128_si256(h, 1)) };
+}
+static inline vf vf_from_bf16(__m256i h)
+{
+    return (vf){ widen_bf16(_mm256_castsi256_si128(h)),
+                 widen_bf16(_mm256_extracti128_si256(h, 1)) };
+}
+
 #endif

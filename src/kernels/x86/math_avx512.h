@@ -237,4 +237,38 @@ static inline vf unpack_16(const unpack *u, __m128i stream)
     return _mm512_cvtepi32_ps(_mm512_and_si512(_mm512_srlv_epi32(v, u->shift), u->mask));
 }
 
+/* Codes of small floats, one a byte, and floats of 16 halves: see x16/fp.h. */
+typedef struct small_float {
+    __m512i round, magic, one;
+    __m512 top, least;
+    __m128i shift, sign;
+} small_float;
+static inline small_float small_float_init(int shift, uint32_t round, uint32_t magic, float top,
+                                           float least, int sign)
+{
+    return (small_float){ _mm512_set1_epi32((int)round), _mm512_set1_epi32((int)magic),
+                          _mm512_set1_epi32(1),          _mm512_set1_ps(top),
+                          _mm512_set1_ps(least),         _mm_cvtsi32_si128(shift),
+                          _mm_cvtsi32_si128(sign) };
+}
+static inline __m128i vf_to_small_float(const small_float *f, vf x)
+{
+    vf a = vf_min(vf_abs(x), f->top), magic = _mm512_castsi512_ps(f->magic);
+    __m512i u = _mm512_castps_si512(a);
+    __m512i odd = _mm512_and_si512(_mm512_srl_epi32(u, f->shift), f->one);
+    u = _mm512_srl_epi32(_mm512_add_epi32(_mm512_add_epi32(u, odd), f->round), f->shift);
+    __m512i low = _mm512_castps_si512(vf_add(a, magic));
+    u = _mm512_mask_sub_epi32(u, vf_less(a, f->least), low, f->magic);
+    __m512i sign = _mm512_srli_epi32(_mm512_castps_si512(x), 31);
+    return _mm512_cvtepi32_epi8(_mm512_or_si512(u, _mm512_sll_epi32(sign, f->sign)));
+}
+static inline vf vf_from_f16(__m256i h)
+{
+    return _mm512_cvtph_ps(h);
+}
+static inline vf vf_from_bf16(__m256i h)
+{
+    return widen_bf16(h);
+}
+
 #endif
