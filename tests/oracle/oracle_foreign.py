@@ -154,14 +154,14 @@ def fp8_scales(r, method, name, scale_shape, dtype=F32, shape=(24, 72), **config
 
 
 # ---- MXFP4 of gpt-oss: transformers' convert_moe_packed_tensors ----
-def mxfp4(r):
+def mxfp4(r, experts=3, out=16):
     from transformers.integrations.mxfp4 import convert_moe_packed_tensors
 
-    blocks = r.ints(0, 256, (3, 16, 2, 16), U8)
-    scales = r.ints(100, 140, (3, 16, 2), U8)
+    blocks = r.ints(0, 256, (experts, out, 2, 16), U8)
+    scales = r.ints(100, 140, (experts, out, 2), U8)
     value = convert_moe_packed_tensors(blocks, scales, dtype=BF16).transpose(1, 2)
     name = "model.layers.0.mlp.experts.gate_up_proj"
-    tensors = {name + "_blocks": blocks, name + "_scales": scales, name + "_bias": r.normal((3, 16), BF16)}
+    tensors = {name + "_blocks": blocks, name + "_scales": scales, name + "_bias": r.normal((experts, out), BF16)}
     return tensors, {"quant_method": "mxfp4", "modules_to_not_convert": []}, {name + ".weight": value}
 
 
