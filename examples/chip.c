@@ -1,5 +1,5 @@
-/* Notes a chip in the config.json of a model that is there, a hint for tools that changes no weight:
- * the guide's "Chip-Specific Optimization".
+/* Notes a chip in the config.json of a model that is there, a hint for tools that changes no
+ * weight: the guide's "Chip-Specific Optimization".
  *     cc chip.c $(pkg-config --cflags --libs cortex) && ./a.out FOLDER [CHIP]
  * FOLDER is one that cortex convert made, or any MLX folder. */
 #include <cortex/convert.h>

@@ -141,7 +141,7 @@ static void check_rule(cx_dtype dtype, int ndim, const int64_t *shape, unsigned 
 {
     const cx__rename rules[] = { { "w", "out.w", how }, { NULL, NULL, CX__KEEP } };
     cx_tensor t = { .name = "w", .dtype = dtype, .ndim = ndim };
-    memcpy(t.shape, shape, (size_t)ndim * sizeof *shape);
+    for (int i = 0; i < ndim; i++) t.shape[i] = shape[i];
     cx__source *s = source_of(&t, 1);
     cx__entries e = { 0 };
     ref want = ref_apply(&t, how);
