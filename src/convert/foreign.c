@@ -325,6 +325,17 @@ static cx_status find_method(cx__foreign *f, const char *key)
                    f->where, name, known);
 }
 
+/* Ternary weights of BitNet, four in a byte, are MLX's as they are. */
+static bool is_ternary(const cx__foreign *f, const char *scale)
+{
+    size_t stem = strlen(scale) - strlen("_scale");
+    for (size_t i = 0; i < f->o->count; i++) {
+        const cx_tensor *t = &f->o->list[i].s.t;
+        if (!strncmp(t->name, scale, stem) && !t->name[stem]) return t->dtype == CX_U8;
+    }
+    return false;
+}
+
 /* Without a description the tensors of these would be taken for weights. */
 static cx_status check_described(const cx__foreign *f)
 {
@@ -333,7 +344,9 @@ static cx_status check_described(const cx__foreign *f)
     for (size_t i = 0; i < f->o->count; i++) {
         const cx__stored *s = &f->o->list[i].s;
         bool f8 = s->t.dtype == CX_F8_E4M3 || s->t.dtype == CX_F8_E5M2;
-        if (s->decode || (!f8 && !tail_of(s->t.name, tails))) continue;
+        const char *tail = tail_of(s->t.name, tails);
+        if (s->decode || (!f8 && !tail)) continue;
+        if (tail && !strcmp(tail, ".weight_scale") && is_ternary(f, s->t.name)) continue;
         return CX_FAIL(CX_EFORMAT,
                        "%s: '%s' is quantized, but '%s' has no 'quantization_config' that says "
                        "how",
