@@ -18,11 +18,12 @@ os.environ["TRANSFORMERS_VERBOSITY"] = "error"
 import mlx.core as mx
 import numpy as np
 from mlx_lm import convert as mlx_convert
-from mlx_lm.utils import load_model
+from mlx_lm.utils import dequantize_model, load_model
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
 mx.set_default_device(mx.cpu)
 RECIPES = {"none": None, "speed": 4, "balanced": 5, "quality": 8}
+MODES = ("mxfp4", "mxfp8", "nvfp4")
 MIXED = ("mixed_2_6", "mixed_3_4", "mixed_3_6", "mixed_4_6")
 DTYPES = {"f32": mx.float32, "f16": mx.float16, "bf16": mx.bfloat16}
 LONG = {"f32": "float32", "f16": "float16", "bf16": "bfloat16"}
@@ -173,8 +174,11 @@ def cortex(*args):
 
 
 def logits_of_mlx(folder):
-    """In f32 whatever the folder's type: the weights are what is compared, not MLX's rounding."""
-    model, _ = load_model(folder)
+    """In f32 whatever the folder's type: the weights are what is compared, not MLX's rounding. The fp
+    modes would give BF16 rows of embeddings, and GPT-2 adds two of these."""
+    model, config = load_model(folder)
+    if config.get("quantization", {}).get("mode", "affine") != "affine":
+        model = dequantize_model(model)
     model.set_dtype(mx.float32)
     return np.array(model(mx.array([TOKENS]))[0].astype(mx.float32))
 
@@ -196,7 +200,7 @@ def compare_logits(folder, work):
 
 
 def convert_both(source, work, recipe, dtype, group):
-    bits, mixed = RECIPES.get(recipe), recipe in MIXED
+    bits, mixed, mode = RECIPES.get(recipe), recipe in MIXED, recipe in MODES
     theirs, ours = work / "theirs", work / "ours"
     for d in (theirs, ours):
         shutil.rmtree(d, ignore_errors=True)
@@ -204,14 +208,15 @@ def convert_both(source, work, recipe, dtype, group):
     with open(os.devnull, "w") as null:  # mlx_lm prints
         os.dup2(null.fileno(), 1)
         try:
-            mlx_convert(str(source), str(theirs), quantize=mixed or bits is not None, q_bits=bits,
+            mlx_convert(str(source), str(theirs), quantize=mixed or mode or bits is not None, q_bits=bits,
+                        q_mode=recipe if mode else "affine",
                         q_group_size=group, dtype=dtype and LONG[dtype],
                         quant_predicate=recipe if mixed else None)
         finally:
             sys.stdout.flush()
             os.dup2(out, 1)
             os.close(out)
-    args = ["convert", source, "-o", ours, "--recipe", recipe, "--mlx-rule", "cpu"]
+    args = ["convert", source, "-o", ours, "--mode" if mode else "--recipe", recipe, "--mlx-rule", "cpu"]
     args += ["--dtype", dtype] if dtype else []
     args += ["--group-size", group] if group else []
     cortex(*args)
@@ -228,6 +233,11 @@ def cases():
                 yield name, recipe, dtype, group
 
 
+    for mode in MODES:
+        for name in CHECKPOINTS:
+            yield name, mode, None, None
+        for dtype in DTYPES:
+            yield "llama-head-bias-bf16", mode, dtype, None
     for recipe in MIXED:
         yield "llama-deep-bf16", recipe, None, None
         yield "llama-deep-bf16", recipe, "f32", 32
