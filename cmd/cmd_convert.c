@@ -32,9 +32,10 @@ static const cx_opt opts[] = {
       "type of scales, biases and all that is not packed; without it config.json's" },
     { 0, "critical", CX_OPT_STR, AT(critical), NULL, 0, 0, "NAME,...",
       "recipe mixed: modules of more bits; without it lm_head,embed_tokens,wte,wpe" },
-    { 0, "critical-bits", CX_OPT_INT, AT(critical_bits), "6", 1, 8, "N", "recipe mixed: theirs" },
-    { 0, "standard-bits", CX_OPT_INT, AT(standard_bits), "4", 1, 8, "N",
-      "recipe mixed: of all others" },
+    { 0, "critical-bits", CX_OPT_INT, AT(critical_bits), "0", 0, 8, "N",
+      "recipe mixed: theirs; 0: 6" },
+    { 0, "standard-bits", CX_OPT_INT, AT(standard_bits), "0", 0, 8, "N",
+      "recipe mixed: of all others; 0: 4" },
     { 0, "rules", CX_OPT_STR, AT(rules), NULL, 0, 0, "FILE",
       "bits, group, mode by module, line by line: PATTERN [layer<N ...] bits=N group=N mode=M | "
       "leave" },
@@ -106,8 +107,10 @@ static cx_status options_of(const convert_args *a, cx_convert_options *o)
     if (a->dtype) CX_TRY(parse_dtype(a->dtype, &o->dtype));
     o->dtype_set = a->dtype != NULL;
     if (a->recipe) CX_TRY(cx_recipe_parse(a->recipe, &o->recipe));
-    if (a->critical && o->recipe != CX_RECIPE_MIXED_PRECISION)
-        return CX_FAIL(CX_EARG, "--critical: goes with --recipe mixed only");
+    bool mixed = a->critical || a->critical_bits || a->standard_bits;
+    if (mixed && o->recipe != CX_RECIPE_MIXED_PRECISION)
+        return CX_FAIL(CX_EARG, "--critical, --critical-bits and --standard-bits go with --recipe "
+                                "mixed only");
     return cx_convert_check(o);
 }
 

@@ -22,6 +22,7 @@ typedef struct conversion {
     cx__stage stage;
     cx__manifest manifest;
     json_t *request; /* what was asked for, as conversion.json says it */
+    char *target;    /* if it was not given */
     char state[17];  /* of the source's files before they were opened */
 } conversion;
 
@@ -184,6 +185,8 @@ static cx_status look_at_target(conversion *c, const char *target, cx_convert_re
     r->bytes_out = (uint64_t)json_integer_value(json_object_get(made, "bytes"));
     r->parameters = (uint64_t)json_integer_value(json_object_get(made, "parameters"));
     r->bits_per_weight = json_number_value(json_object_get(made, "bits_per_weight"));
+    r->tensors = (size_t)json_integer_value(json_object_get(made, "modules"));
+    r->quantized = (size_t)json_integer_value(json_object_get(made, "quantized"));
     json_decref(made);
     return st;
 }
@@ -227,11 +230,25 @@ static cx_status write_target(conversion *c, const char *target)
     return build(c);
 }
 
+/* The default target is named for the packing; codes that are kept have that of the source. */
+static cx_status find_target(conversion *c)
+{
+    cx_convert_options named = c->o;
+    if (named.recipe == CX_RECIPE_AUTO && !named.dequantize) {
+        CX_TRY(cx__source_open(c->path, &c->source));
+        if (cx__source_quantization(c->source)) named.recipe = CX_RECIPE_NONE;
+    }
+    return cx_convert_target(c->o.name ? c->o.name : c->path, &named, &c->target);
+}
+
 static cx_status convert(conversion *c, const char *target, cx_convert_result *r)
 {
     CX_TRY(check_options(&c->o));
     if (!cx__path_exists(c->path))
         return CX_FAIL(CX_ENOTFOUND, "%s: no such file or folder", c->path);
+    if (!target) CX_TRY(find_target(c));
+    if (!target) target = c->target;
+    snprintf(r->path, sizeof r->path, "%s", target);
     if (c->o.rules) CX_TRY(cx__rules_open(c->o.rules, &c->rules));
     CX_TRY(cx__source_state(c->path, c->state));
     CX_TRY(cx__request_make(c->path, c->state, &c->o, c->rules, &c->request));
@@ -240,7 +257,7 @@ static cx_status convert(conversion *c, const char *target, cx_convert_result *r
         CX_TRY(look_at_target(c, target, r));
         if (r->cached) return c->o.chip ? cx_convert_chip(target, c->o.chip) : CX_OK;
     }
-    CX_TRY(cx__source_open(c->path, &c->source));
+    if (!c->source) CX_TRY(cx__source_open(c->path, &c->source));
     CX_TRY(make_plan(c));
     CX_TRY(check_packed(c));
     CX_TRY(tell_plan(c));
@@ -266,16 +283,12 @@ cx_status cx_convert(const char *source, const char *target, const cx_convert_op
 {
     conversion c = { .path = source, .stage = { .lock = -1 } };
     cx_convert_result r = { 0 };
-    char *found = NULL;
     double began = cx__now();
-    cx_status st = CX_OK;
     if (options) c.o = *options;
-    if (!target) st = cx_convert_target(c.o.name ? c.o.name : source, &c.o, &found);
-    if (st == CX_OK) st = convert(&c, target ? target : found, &r);
+    cx_status st = convert(&c, target, &r);
     if (st == CX_OK && result) {
         fill_result(&c, &r);
         r.seconds = cx__now() - began;
-        snprintf(r.path, sizeof r.path, "%s", target ? target : found);
         *result = r;
     }
     cx__stage_end(&c.stage);
@@ -286,6 +299,6 @@ cx_status cx_convert(const char *source, const char *target, const cx_convert_op
     cx__source_close(c.source);
     cx__rules_free(c.rules);
     json_decref(c.request);
-    cx__free(found);
+    cx__free(c.target);
     return st;
 }

@@ -96,7 +96,7 @@ static cx_status put_tokenizer(files *f)
     cx_status st = cx__source_tokenizer(f->source, &tokenizer, &config);
     if (st == CX_ENOMEM) return st;
     if (st != CX_OK) {
-        cx__log(CX_LOG_WARN, "no tokenizer.json: %s", cx_error());
+        cx__log(CX_LOG_WARN, "%s: the result has no tokenizer", cx_error());
         return CX_OK;
     }
     f->rebuilt = true;

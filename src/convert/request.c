@@ -90,7 +90,11 @@ cx_status cx__source_state(const char *path, char out[17])
 {
     cx__buf b = { .max = 64 << 20 };
     bool folder = cx__path_is_dir(path);
-    bool good = folder ? put_folder(&b, path) : put_state(&b, "", path);
+    const char *slash = strrchr(path, '/');
+    char *config = cx__format("%.*sconfig.json", slash ? (int)(slash + 1 - path) : 0, path);
+    bool good = folder ? put_folder(&b, path)
+                       : config && put_state(&b, "", path) && put_state(&b, "config.json", config);
+    cx__free(config);
     if (good) cx__hash_text(cx__hash(b.data ? b.data : "", b.len), out);
     cx__buf_free(&b);
     return good ? CX_OK : CX_FAIL(CX_ENOMEM, "%s: no memory for the list of its files", path);
@@ -173,10 +177,11 @@ json_t *cx__request_head(const json_t *request, const char *method, const cx__la
     char when[32];
     double parameters = plan->parameters ? (double)plan->parameters : 1;
     time_text(when, sizeof when);
-    json_t *head = json_pack("{s:s, s:s, s:s, s:I, s:I, s:f}", "cortex", CX_VERSION, "time", when,
-                             "format", "mlx", "parameters", (json_int_t)plan->parameters, "bytes",
-                             (json_int_t)plan->bytes_out, "bits_per_weight",
-                             (double)plan->bytes_out * 8 / parameters);
+    json_t *head = json_pack(
+        "{s:s, s:s, s:s, s:I, s:I, s:f, s:I, s:I}", "cortex", CX_VERSION, "time", when, "format",
+        "mlx", "parameters", (json_int_t)plan->parameters, "bytes", (json_int_t)plan->bytes_out,
+        "bits_per_weight", (double)plan->bytes_out * 8 / parameters, "modules",
+        (json_int_t)plan->entries.count, "quantized", (json_int_t)plan->table.packed);
     int bad = !head || json_object_update(head, (json_t *)(uintptr_t)request);
     if (!bad && method) bad = put(head, "source_quantization", json_string(method));
     if (!bad && !method && is_auto(head)) bad = put(head, "recipe", json_string("speed"));

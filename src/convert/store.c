@@ -183,11 +183,10 @@ cx_status cx_models_remove(const char *name)
     char *dir = NULL, *path = NULL;
     size_t len = strlen(name);
     while (len > 1 && name[len - 1] == '/') len--;
-    if (memchr(name, '/', len) || cx__path_is_dir(name)) {
+    if (!memchr(name, '/', len) && cx_models_dir(&dir) == CX_OK) path = cx__path_join(dir, name);
+    if (!path || (!cx__path_is_dir(path) && cx__path_is_dir(name))) {
+        cx__free(path);
         path = cx__strndup(name, len);
-    } else {
-        CX_TRY(cx_models_dir(&dir));
-        path = cx__path_join(dir, name);
     }
     cx_status st = path ? remove_folder(path) : no_memory();
     cx__free(dir);

@@ -117,8 +117,7 @@ static const cx__rename *find_rule(const cx__rename *rules, const char *same, co
 
 static cx_status too_long(const char *name, size_t len)
 {
-    return CX_FAIL(CX_ELIMIT, "tensor name '%.64s...': expected at most %zu bytes", name,
-                   len - 1);
+    return CX_FAIL(CX_ELIMIT, "tensor name '%.64s...': expected at most %zu bytes", name, len - 1);
 }
 
 /* Results that a rule makes of one tensor. */
