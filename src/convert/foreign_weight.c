@@ -1,6 +1,6 @@
-/* Reading weights that another tool quantized: values as their method defines them, exact in f32 and
- * rounded once; or their codes as MLX would pack them. Tested by tests/unit/test_foreign*.c and,
- * against the tools themselves, tests/oracle/oracle_foreign.py. */
+/* Reading weights that another tool quantized: values as their method defines them, exact in f32
+ * and rounded once; or their codes as MLX would pack them. Tested by tests/unit/test_foreign*.c
+ * and, against the tools themselves, tests/oracle/oracle_foreign.py. */
 #include "convert/foreign.h"
 
 #include "kernels/kernels.h"

@@ -1,5 +1,5 @@
-/* Tokenizer of a GGUF file: its metadata as the vocabulary that src/text rebuilds from. Keys: the GGUF
- * specification, "Tokenizer". Tested by tests/oracle/oracle_gguf_model.py. */
+/* Tokenizer of a GGUF file: its metadata as the vocabulary that src/text rebuilds from. Keys: the
+ * GGUF specification, "Tokenizer". Tested by tests/oracle/oracle_sources.py. */
 #include "convert/gguf.h"
 #include "text/text.h"
 

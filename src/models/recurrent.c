@@ -1,7 +1,7 @@
 /* Models with convolutions or recurrent state (Mamba, delta rule, RWKV, short convolutions) that
- * can be converted only. MLX stores conv1d weights [channels, width, 1]. Source of all tables: mlx_lm
- * 0.32.2, models/<model_type>.py (sanitize, quant_predicate, cast_predicate); tested against it by
- * tests/oracle/oracle_archs.py. */
+ * can be converted only. MLX stores conv1d weights [channels, width, 1]. Source of all tables:
+ * mlx_lm 0.32.2, models/<model_type>.py (sanitize, quant_predicate, cast_predicate); tested against
+ * it by tests/oracle/oracle_archs.py. */
 #include "models/arch.h"
 
 #define CONV1D                                                                                     \
