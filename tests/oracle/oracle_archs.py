@@ -271,6 +271,9 @@ def from_mlx(name, folder):
     write(folder, conf, checkpoint(name, cls(args.from_dict(conf))))
 
 
+BUILT, BUILT_LEAST = [], 60  # types that transformers wrote; how many 5.24 can
+
+
 def from_transformers(name, folder):
     """False: transformers has no such architecture, or not with this configuration."""
     import torch
@@ -373,6 +376,7 @@ def cases(name, folder):
     if MODEL_REMAPPING.get(name, name) in INSIDE or name in NOT_HF or ":" in name:
         return
     if from_transformers(name, folder / "hf" / "src"):
+        BUILT.append(name)
         yield "hf", folder / "hf" / "src"
 
 
@@ -399,6 +403,9 @@ def main():
     mx.random.seed(1)
     with tempfile.TemporaryDirectory() as tmp:
         passed, failed = check_all(build, only or sorted(known), Path(tmp))
+    if not only and len(BUILT) < BUILT_LEAST:
+        print(f"FAIL archs: transformers wrote {len(BUILT)} types, expected {BUILT_LEAST} or more")
+        failed += 1
     print(f"{passed} passed, {failed} failed")
     return failed != 0
 
