@@ -15,7 +15,7 @@ $(BUILD)/man/%.1: docs/man/%.md
 	@mkdir -p $(@D)
 	$(LOWDOWN) -s -Tman --out-no-smarty -M title=$* -M section=1 -M source='Cortex $(VERSION)' -o $@ $<
 $(BUILD)/cortex.pc: cortex.pc.in $(BUILD)/flags
-	sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|; s|@PKGS@|$(PKGS)|' cortex.pc.in > $@
+	sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|; s|@LIBS@|$(LIBS)|' cortex.pc.in > $@
 .PHONY: $(BUILD)/cortex.pc # PREFIX may have changed
 
 install: all man $(BUILD)/cortex.pc ## program, library, headers, man pages, completions, bundled model
