@@ -2,31 +2,42 @@
  * Tested by tests/unit/test_quant.c with MLX's bytes. */
 #include "quant/quant.h"
 
-/* Code i of a row: a little-endian bit stream. */
-static unsigned code_at(const uint8_t *row, size_t i, int bits)
+/* Codes of one group, a little-endian bit stream that begins at a byte. */
+static void unpack_group(float *out, const uint8_t *q, size_t n, int bits)
 {
-    size_t bit = i * (size_t)bits;
-    unsigned at = (unsigned)(bit % 8), code = row[bit / 8];
-    if (at + (unsigned)bits > 8) code |= (unsigned)row[bit / 8 + 1] << 8;
-    return code >> at & ((1u << bits) - 1);
+    unsigned mask = (1u << bits) - 1, have = 0, held = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (have < (unsigned)bits) {
+            held |= (unsigned)*q++ << have;
+            have += 8;
+        }
+        out[i] = (float)(held & mask);
+        held >>= bits;
+        have -= (unsigned)bits;
+    }
 }
 
 /* Product and sum rounded to `dtype` each. f32 holds the product exactly, and the sum closely
  * enough (2 * 11 + 2 bits) that rounding it again gives the rounded sum. */
 static void decode_narrow(uint16_t *out, cx_dtype dtype, const cx__qmat *w, size_t row)
 {
-    bool f16 = dtype == CX_F16;
-    uint16_t (*narrow)(float) = f16 ? cx__f32_to_f16 : cx__f32_to_bf16;
-    size_t group = (size_t)w->group, first = row * (w->cols / group);
-    const uint8_t *codes = w->q + row * (w->cols * (size_t)w->bits / 8);
+    const cx__kernels *k = cx__kernels_get();
+    cx__from_f32_fn *narrow = dtype == CX_F16 ? k->f32_to_f16 : k->f32_to_bf16;
+    cx__to_f32_fn *widen = dtype == CX_F16 ? k->f16_to_f32 : k->bf16_to_f32;
+    size_t n = (size_t)w->group, groups = w->cols / n;
+    const uint8_t *q = w->q + row * (w->cols * (size_t)w->bits / 8);
     cx_tensor scales = { .dtype = dtype, .data = w->scales };
     cx_tensor biases = { .dtype = dtype, .data = w->biases };
-    for (size_t i = 0; i < w->cols; i++) {
-        float s = cx__tensor_f32(&scales, first + i / group);
-        float b = cx__tensor_f32(&biases, first + i / group);
-        uint16_t h = narrow((float)code_at(codes, i, w->bits) * s);
-        h = narrow((f16 ? cx__f16_to_f32(h) : cx__bf16_to_f32(h)) + b);
-        memcpy(out + i, &h, sizeof h);
+    float v[128];
+    for (size_t g = 0; g < groups; g++, q += n * (size_t)w->bits / 8, out += n) {
+        float s = cx__tensor_f32(&scales, row * groups + g);
+        float b = cx__tensor_f32(&biases, row * groups + g);
+        unpack_group(v, q, n, w->bits);
+        for (size_t i = 0; i < n; i++) v[i] *= s;
+        narrow(out, v, n);
+        widen(v, out, n);
+        for (size_t i = 0; i < n; i++) v[i] += b;
+        narrow(out, v, n);
     }
 }
 
