@@ -1,5 +1,6 @@
 /* MLX's affine quantization, 16 lanes at a time. Specification: ref/affine.c. Divisions are real
  * ones: a product with the reciprocal would round differently. */
+#include "kernels/ref/math.h"
 #include "kernels/x16/math.h"
 #include <math.h>
 
@@ -77,12 +78,8 @@ typedef struct encoding {
  * it. */
 static float first_zero(const encoding *e, size_t from)
 {
-    float lane[16];
-    for (size_t i = from; i < from + e->group; i++) {
-        if ((i - from) % 16 == 0) vf_store(lane, vf_load_as(e->w, i, e->dtype));
-        if (lane[(i - from) % 16] == 0) return lane[(i - from) % 16];
-    }
-    return 0;
+    while (cx__load_scalar(e->w, e->dtype, from) != 0) from++;
+    return cx__load_scalar(e->w, e->dtype, from);
 }
 
 static inline void extrema(const encoding *e, size_t from, float *hi, float *lo)
