@@ -21,9 +21,9 @@ typedef struct cx__codes {
 
 typedef enum cx__global { CX__GLOBAL_NONE, CX__GLOBAL_TIMES, CX__GLOBAL_OVER } cx__global;
 
-/* Values of step_rows x step_cols neighbours: value = (code - zero) * scale, or table[code] * scale.
- * Of expert e, row r and column c the scale is number
- * e * expert + r / step_rows * row + group * column, group g_idx[c], else c / step_cols. */
+/* Values of step_rows x step_cols neighbours: value = (code - zero) * scale, or table[code] *
+ * scale. Of expert e, row r and column c the scale is number e * expert + r / step_rows * row +
+ * group * column, group g_idx[c], else c / step_cols. */
 typedef struct cx__foreign_weight {
     cx__codes codes, zeros; /* zeros: by r / step_rows and group */
     float zero;             /* added to that */
@@ -33,8 +33,8 @@ typedef struct cx__foreign_weight {
     cx_dtype scale_dtype;
     size_t expert, row, column, step_rows, step_cols, groups;
     const uint8_t *g_idx; /* I32 [cols] */
-    /* A second scale, F32, of global_rows rows each (counted over all experts), times 1 / global_unit.
-     */
+    /* A second scale, F32, of global_rows rows each (counted over all experts), times 1 /
+     * global_unit. / */
     const uint8_t *global;
     size_t global_rows;
     cx__global global_rule;
@@ -64,8 +64,8 @@ typedef struct cx__foreign {
     const cx__foreign_method *method;
     struct cx__foreign_name *names; /* sorted */
     bool *gone;                     /* of each origin: now part of another */
-    /* The weight that is being merged: what it is called without the tail of its parts; place in the
-     * list, path of the file and size of what was taken. */
+    /* The weight that is being merged: what it is called without the tail of its parts; place in
+     * the list, path of the file and size of what was taken. */
     char base[1024];
     size_t slot, bytes;
     const char *path;
@@ -80,8 +80,8 @@ typedef struct cx__foreign {
 } cx__foreign;
 
 struct cx__foreign_method {
-    /* Lists of name endings, each ended by NULL. marks: every quantized weight has a tensor with one
-     * of them. parts: what must not be left when all is merged. drop: what only concerns
+    /* Lists of name endings, each ended by NULL. marks: every quantized weight has a tensor with
+     * one of them. parts: what must not be left when all is merged. drop: what only concerns
      * activations. */
     const char *const *marks, *const *parts, *const *drop;
     cx_status (*begin)(cx__foreign *f); /* checks the config */
@@ -116,14 +116,15 @@ cx_status cx__foreign_matrix(const cx__foreign *f, const cx_tensor *t, size_t pe
 /* Scales of w, whose sizes are set: one for all, for each expert, for each row (of any of these
  * dtypes), or for blocks of one of f->blocks. U8 is E8M0. */
 cx_status cx__foreign_scales(const cx__foreign *f, const cx_tensor *t, cx__foreign_weight *w);
-/* Scales [groups, rows], F16, BF16 or F32, of w->rows and `group` columns each. CX_ETYPE, CX_ESHAPE. */
+/* Scales [groups, rows], F16, BF16 or F32, of w->rows and `group` columns each. CX_ETYPE,
+ * CX_ESHAPE. */
 cx_status cx__foreign_columns(const cx__foreign *f, const cx_tensor *t, size_t group,
                               cx__foreign_weight *w);
 /* Second scales: one, or one for equally many rows each. */
 cx_status cx__foreign_global(const cx__foreign *f, const cx_tensor *t, cx__global rule,
                              cx__foreign_weight *w);
-/* Takes t, I32 [cols], for w->g_idx, unless it says that groups are neighbours (or, as exporters left
- * it that did not use it, 0 everywhere). CX_EFORMAT: a group that is none. */
+/* Takes t, I32 [cols], for w->g_idx, unless it says that groups are neighbours (or, as exporters
+ * left it that did not use it, 0 everywhere). CX_EFORMAT: a group that is none. */
 cx_status cx__foreign_order(const cx__foreign *f, const cx_tensor *t, cx__foreign_weight *w);
 
 /* Common weights, put as BF16. q of F8, and its scale. */

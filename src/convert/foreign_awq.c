@@ -1,7 +1,7 @@
-/* Method awq: qweight I32 [in, out/8], qzeros I32 [in/group, out/8], both with the columns of a word
- * in the order 0 2 4 6 1 3 5 7, scales [in/group, out]; value (code - zero) * scale. Source: AutoAWQ,
- * awq/utils/packing_utils.py; transformers AwqConfig. Only the layout "gemm": those of "gemv" and
- * others differ in shape and order. */
+/* Method awq: qweight I32 [in, out/8], qzeros I32 [in/group, out/8], both with the columns of a
+ * word in the order 0 2 4 6 1 3 5 7, scales [in/group, out]; value (code - zero) * scale. Source:
+ * AutoAWQ, awq/utils/packing_utils.py; transformers AwqConfig. Only the layout "gemm": those of
+ * "gemv" and others differ in shape and order. */
 #include "convert/foreign.h"
 
 #include <string.h>

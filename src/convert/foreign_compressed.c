@@ -1,9 +1,10 @@
 /* Method compressed-tensors (vLLM, llm-compressor). By format:
- *   pack-quantized          weight_packed I32, each row a stream of codes less -2^(bits-1), lowest bits
- *                           first; weight_scale [out, groups] or [out, 1]; weight_shape [2];
+ *   pack-quantized          weight_packed I32, each row a stream of codes less -2^(bits-1), lowest
+ *                           bits first; weight_scale [out, groups] or [out, 1]; weight_shape [2];
  *                           weight_zero_point I32, packed along `out`, if asymmetric
  *   int-, naive-quantized   weight I8, weight_scale, weight_zero_point I8
- *   float-, naive-, mxfp8-quantized  weight F8_E4M3, weight_scale of the whole, rows, groups or blocks
+ *   float-, naive-, mxfp8-quantized  weight F8_E4M3, weight_scale of the whole, rows, groups or
+ *                           blocks
  *   nvfp4-pack-quantized    weight_packed U8 of E2M1, weight_scale F8_E4M3 [out, in/16],
  *                           weight_global_scale, value code * (scale / global)
  *   mxfp4-pack-quantized    weight_packed U8, weight_scale U8 of E8M0 [out, in/32]
@@ -146,8 +147,8 @@ static cx_status take_shape(cx__foreign *f, const cx_tensor *q, cx__foreign_weig
     return find_bits(f, q, w);
 }
 
-/* I32, packed along the rows, [rows*bits/32, groups]; or I8, of the shape of the scales. Stored with
- * the same offset as the codes, if packed. */
+/* I32, packed along the rows, [rows*bits/32, groups]; or I8, of the shape of the scales. Stored
+ * with the same offset as the codes, if packed. */
 static cx_status take_zeros(cx__foreign *f, const cx_tensor *scale, float offset,
                             cx__foreign_weight *w)
 {

@@ -1,8 +1,9 @@
-/* Method modelopt (NVIDIA): NVFP4, weight U8 [..., out, in/2] of E2M1, low nibble first, weight_scale
- * F8_E4M3 [..., out, in/16], weight_scale_2 F32, value code * (scale * scale_2); FP8, weight F8_E4M3
- * and weight_scale of the whole; MXFP8, weight_scale U8 [out, in/32]. Of fused experts X the scales
- * are X_weight_scale and X_weight_scale_2. Config: hf_quant_config.json, or quantization_config.
- * Source: TensorRT-Model-Optimizer, torch/quantization/qtensor/nvfp4_tensor.py; mlx-lm 0.32.2. */
+/* Method modelopt (NVIDIA): NVFP4, weight U8 [..., out, in/2] of E2M1, low nibble first,
+ * weight_scale F8_E4M3 [..., out, in/16], weight_scale_2 F32, value code * (scale * scale_2); FP8,
+ * weight F8_E4M3 and weight_scale of the whole; MXFP8, weight_scale U8 [out, in/32]. Of fused
+ * experts X the scales are X_weight_scale and X_weight_scale_2. Config: hf_quant_config.json, or
+ * quantization_config. Source: TensorRT-Model-Optimizer,
+ * torch/quantization/qtensor/nvfp4_tensor.py; mlx-lm 0.32.2. */
 #include "convert/foreign.h"
 
 #include <string.h>

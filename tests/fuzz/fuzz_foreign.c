@@ -1,7 +1,7 @@
 /* Quantized weights: a config and a list of tensors, in text, so that shapes and names can change
- * without offsets. First line: the config. Others: name, dtype, shape as n,n,n, a byte that the data
- * are made of. What is merged is decoded, whole and in runs, and packed; the data of each tensor end
- * where their memory ends. */
+ * without offsets. First line: the config. Others: name, dtype, shape as n,n,n, a byte that the
+ * data are made of. What is merged is decoded, whole and in runs, and packed; the data of each
+ * tensor end where their memory ends. */
 #include "convert/foreign.h"
 #include <stdio.h>
 #include <stdlib.h>

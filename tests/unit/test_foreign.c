@@ -1,6 +1,6 @@
-/* Weights that other tools quantized. tests/golden/foreign holds one of each kind with its values as
- * torch computes them (tests/oracle/golden_foreign.py): they must be equal to the bit, in any run
- * of elements, and what MLX's packing says must be the same numbers. */
+/* Weights that other tools quantized. tests/golden/foreign holds one of each kind with its values
+ * as torch computes them (tests/oracle/golden_foreign.py): they must be equal to the bit, in any
+ * run of elements, and what MLX's packing says must be the same numbers. */
 #include "foreign_case.h"
 
 #include "quant/quant.h"
@@ -65,8 +65,7 @@ static double unpacked(const cx__packed *p, const uint8_t *q, const uint8_t *sca
     return sign * element * factor;
 }
 
-/* The row of one expert at a time; what is rounded is affine's bias, by half a unit in its type, and
- * the value. */
+/* What is rounded is affine's bias, by half a unit in its type, and the value. */
 static void check_packed(const char *name, const cx__origin *o, const uint8_t *all)
 {
     const cx__packed *p = o->s.packed;
