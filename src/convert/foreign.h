@@ -22,8 +22,8 @@ typedef struct cx__codes {
 typedef enum cx__global { CX__GLOBAL_NONE, CX__GLOBAL_TIMES, CX__GLOBAL_OVER } cx__global;
 
 /* Values of step_rows x step_cols neighbours: value = (code - zero) * scale, or table[code] *
- * scale. Of expert e, row r and column c the scale is number
- * e * expert + r / step_rows * row + group * column, group g_idx[c], else c / step_cols. */
+ * scale. Of expert e, row r and column c the scale is number e * expert + r / step_rows * row +
+ * group * column, group g_idx[c], else c / step_cols. */
 typedef struct cx__foreign_weight {
     cx__codes codes, zeros; /* zeros: by r / step_rows and group */
     float zero;             /* added to that */
@@ -34,8 +34,7 @@ typedef struct cx__foreign_weight {
     size_t expert, row, column, step_rows, step_cols, groups;
     const uint8_t *g_idx; /* I32 [cols] */
     /* A second scale, F32, of global_rows rows each (counted over all experts), times 1 /
-     * global_unit.
-     */
+     * global_unit. / */
     const uint8_t *global;
     size_t global_rows;
     cx__global global_rule;

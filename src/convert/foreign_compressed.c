@@ -1,8 +1,7 @@
 /* Method compressed-tensors (vLLM, llm-compressor). By format:
- *   pack-quantized          weight_packed I32, each row a stream of codes less -2^(bits-1),
- *                           lowest bits first; weight_scale [out, groups] or [out, 1];
- *                           weight_shape [2]; weight_zero_point I32, packed along `out`,
- *                           if asymmetric
+ *   pack-quantized          weight_packed I32, each row a stream of codes less -2^(bits-1), lowest
+ *                           bits first; weight_scale [out, groups] or [out, 1]; weight_shape [2];
+ *                           weight_zero_point I32, packed along `out`, if asymmetric
  *   int-, naive-quantized   weight I8, weight_scale, weight_zero_point I8
  *   float-, naive-, mxfp8-quantized  weight F8_E4M3, weight_scale of the whole, rows, groups or
  *                           blocks

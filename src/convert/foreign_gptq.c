@@ -1,8 +1,8 @@
 /* Method gptq: qweight I32 [in*bits/32, out], each column a stream of codes along `in`, lowest bits
  * first (also of 3 bits); qzeros I32 [groups, out*bits/32], streams along `out`; scales [groups,
  * out]; g_idx I32 [in], the group of each column of the weight (act-order). Value (code - zero) *
- * scale. In checkpoint_format "gptq" zeros are stored less 1, in "gptq_v2" as they are.
- * Source: AutoGPTQ, nn_modules/qlinear; GPTQModel, utils/model.py. */
+ * scale. In checkpoint_format "gptq" zeros are stored less 1, in "gptq_v2" as they are. Source:
+ * AutoGPTQ, nn_modules/qlinear; GPTQModel, utils/model.py. */
 #include "convert/foreign.h"
 
 #include <string.h>

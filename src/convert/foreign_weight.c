@@ -281,7 +281,7 @@ const cx__packed *cx__foreign_pack(cx__foreign_weight *w)
 {
     if (w->g_idx) return NULL;
     if (w->table) return pack_float(w);
-    if (w->codes.bits < 2 || w->codes.bits == 7) return NULL;
+    if (w->codes.bits == 7) return NULL;
     for (size_t group = 128; group >= 32; group /= 2)
         if (fits(w, group)) return set(w, "affine", group, w->scale_dtype);
     return NULL;

@@ -47,6 +47,7 @@ def checkpoint(folder):
         "num_attention_heads": 8, "rms_norm_eps": 1e-5, "vocab_size": vocab,
         "tie_word_embeddings": True, "torch_dtype": "bfloat16"}))
     (folder / "generation_config.json").write_text('{"eos_token_id": 2}')
+    (folder / "tokenizer.json").write_text('{"model": {"type": "BPE", "vocab": {"a": 0}, "merges": []}}')
 
 
 def signals_as_in_a_shell():

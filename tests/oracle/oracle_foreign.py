@@ -283,7 +283,7 @@ def cases(r):
     yield "mxfp8-quantized", compressed(r, "mxfp8-quantized", type="float", num_bits=8,
                                         strategy="group", group_size=32, scale_dtype="torch.uint8")
     for dtype in (mx.bfloat16, mx.float16, mx.float32):
-        for bits in (2, 3, 4, 5, 6, 8):
+        for bits in (1, 2, 3, 4, 5, 6, 8):
             yield f"mlx affine {bits} {dtype}", mlx(r, "affine", bits, 64, dtype)
     yield "mlx inferred", mlx(r, "affine", 8, 64, config={"bits": 4, "group_size": 64})
     yield "mlx null", mlx(r, "affine", 4, 64, config={"bits": 4, "group_size": None})
@@ -362,7 +362,7 @@ def check_awq(got, tensors, quantization):
 
 # What MLX has no packing for; of the others the codes must stay.
 UNPACKED = ("act-order", "odd blocks", "fp8 blocks", "e5m2", "bf16 scales", "fp8 experts", "fp8 tensor",
-            "weight_scale", "fp8 rows", "modelopt", " 1 bits", " 7 bits", "channel", "int-quantized",
+            "weight_scale", "fp8 rows", "modelopt", " 7 bits", "channel", "int-quantized",
             "float-quantized", "nvfp4-pack", "global", "gpt-oss", "experts")
 
 
@@ -385,6 +385,67 @@ def check(build, folder, name, case):
         check_awq(got, tensors, quantization)
 
 
+# ---- whole models, against mlx-lm's loader ----
+GPT_OSS = {"model_type": "gpt_oss", "num_hidden_layers": 2, "num_local_experts": 4, "vocab_size": 96,
+           "num_experts_per_tok": 2, "rms_norm_eps": 1e-5, "hidden_size": 64, "head_dim": 16,
+           "intermediate_size": 32, "num_attention_heads": 4, "num_key_value_heads": 2,
+           "sliding_window": 16, "rope_theta": 10000, "torch_dtype": "bfloat16",
+           "quantization_config": {"quant_method": "mxfp4"}}
+LLAMA = {"model_type": "llama", "num_hidden_layers": 1, "vocab_size": 96, "rms_norm_eps": 1e-5,
+         "hidden_size": 64, "intermediate_size": 128, "num_attention_heads": 4, "num_key_value_heads": 2,
+         "tie_word_embeddings": False, "torch_dtype": "float16",
+         "quantization_config": {"quant_method": "awq", "bits": 4, "group_size": 32}}
+
+
+def gpt_oss(r):
+    t = {"model.embed_tokens.weight": (96, 64), "model.norm.weight": (64,), "lm_head.weight": (96, 64)}
+    for i in range(2):
+        p = f"model.layers.{i}."
+        for name, out, inn in (("q_proj", 64, 64), ("k_proj", 32, 64), ("v_proj", 32, 64), ("o_proj", 64, 64)):
+            t[p + f"self_attn.{name}.weight"], t[p + f"self_attn.{name}.bias"] = (out, inn), (out,)
+        t |= {p + "self_attn.sinks": (4,), p + "mlp.router.weight": (4, 64), p + "mlp.router.bias": (4,),
+              p + "input_layernorm.weight": (64,), p + "post_attention_layernorm.weight": (64,),
+              p + "mlp.experts.gate_up_proj_bias": (4, 64), p + "mlp.experts.down_proj_bias": (4, 64)}
+    tensors = {k: r.normal(shape, BF16) for k, shape in t.items()}
+    for i in range(2):
+        for name, inn in (("gate_up_proj", 64), ("down_proj", 32)):
+            p = f"model.layers.{i}.mlp.experts.{name}"
+            tensors[p + "_blocks"] = r.ints(0, 256, (4, 64, inn // 32, 16), U8)
+            tensors[p + "_scales"] = r.ints(110, 125, (4, 64, inn // 32), U8)
+    return GPT_OSS, tensors
+
+
+def awq_llama(r):
+    t = {"model.embed_tokens.weight": (96, 64), "model.norm.weight": (64,), "lm_head.weight": (96, 64),
+         "model.layers.0.input_layernorm.weight": (64,),
+         "model.layers.0.post_attention_layernorm.weight": (64,)}
+    tensors = {k: r.normal(shape, F16) for k, shape in t.items()}
+    for name, out, inn in (("self_attn.q_proj", 64, 64), ("self_attn.k_proj", 32, 64),
+                           ("self_attn.v_proj", 32, 64), ("self_attn.o_proj", 64, 64),
+                           ("mlp.gate_proj", 128, 64), ("mlp.up_proj", 128, 64), ("mlp.down_proj", 64, 128)):
+        one, _, _ = awq(r, 32, out=out, inn=inn)
+        tensors |= {k.replace("l.", f"model.layers.0.{name}.", 1): v for k, v in one.items()}
+    return LLAMA, tensors
+
+
+def check_model(build, folder, config, tensors):
+    """All tensors and the packing of every module as mlx-lm has them once it has loaded the source."""
+    from mlx.utils import tree_flatten
+    from mlx_lm.utils import load_model
+
+    (folder / "in").mkdir()
+    (folder / "in" / "config.json").write_text(json.dumps(config))
+    save_file(tensors, folder / "in" / "model.safetensors")
+    want = {k: to_torch(v) for k, v in tree_flatten(load_model(folder / "in")[0].parameters())}
+    got, _ = convert(build, folder / "in", folder / "out")
+    assert set(got) == set(want), f"names differ: {sorted(set(got) ^ set(want))[:4]}"
+    for name in want:
+        error = same(got[name], want[name])
+        assert not error, f"{name}: {error}"
+    again = {k: to_torch(v) for k, v in tree_flatten(load_model(folder / "out")[0].parameters())}
+    assert set(again) == set(want)
+
+
 def main():
     mx.set_default_device(mx.cpu)
     seed = int(sys.argv[2]) if len(sys.argv) > 2 else random.randrange(1 << 32)
@@ -393,6 +454,14 @@ def main():
         with tempfile.TemporaryDirectory() as folder:
             try:
                 check(sys.argv[1], pathlib.Path(folder), name, case)
+                passed += 1
+            except AssertionError as e:
+                failed += 1
+                print(f"FAIL {name}, seed {seed}: {e}")
+    for name, make in (("gpt-oss", gpt_oss), ("llama awq", awq_llama)):
+        with tempfile.TemporaryDirectory() as folder:
+            try:
+                check_model(sys.argv[1], pathlib.Path(folder), *make(Rng(seed)))
                 passed += 1
             except AssertionError as e:
                 failed += 1

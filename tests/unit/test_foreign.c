@@ -65,8 +65,7 @@ static double unpacked(const cx__packed *p, const uint8_t *q, const uint8_t *sca
     return sign * element * factor;
 }
 
-/* The row of one expert at a time; what is rounded is affine's bias, by half a unit in its type,
- * and the value. */
+/* What is rounded is affine's bias, by half a unit in its type, and the value. */
 static void check_packed(const char *name, const cx__origin *o, const uint8_t *all)
 {
     const cx__packed *p = o->s.packed;
