@@ -3,7 +3,7 @@
     python tests/oracle/oracle_memory.py BUILD [--large]
 
 Always: 6 GB, of which one tensor has 4 GB, with 512 MiB for everything but mapped files
-(RLIMIT_DATA), with 2 and with 32 threads; sources of every format that this Python can write.
+(RLIMIT_DATA), with 2 and with 32 threads, and back from 4 bits.
 --large (make nightly): 30 GB, in a memory control group of 2 GiB, page cache included. Needs root and
 20 GB of disk; without these it is skipped by name. The checkpoints are sparse: zeros, and the same
 64 KiB again and again."""
@@ -77,9 +77,14 @@ def bounded(cortex, work):
         seconds = convert(cortex, source, target, "-t", threads, preexec_fn=limited(512 << 20))
         print(f"{size / 1e9:.1f} GB with 512 MiB, {threads} threads: {seconds:.1f} s")
         subprocess.run([cortex, "verify", target], check=True, stdout=subprocess.DEVNULL)
+        if threads == 2:
+            seconds = convert(cortex, target, work / "back", "--dequantize",
+                              preexec_fn=limited(512 << 20))
+            print(f"unpacked again: {seconds:.1f} s")
+            shutil.rmtree(work / "back")
         shutil.rmtree(target)
     shutil.rmtree(source)
-    return 2
+    return 3
 
 
 class Group:
