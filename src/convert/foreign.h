@@ -26,15 +26,15 @@ typedef enum cx__global { CX__GLOBAL_NONE, CX__GLOBAL_TIMES, CX__GLOBAL_OVER } c
  * group * column, group g_idx[c], else c / step_cols. */
 typedef struct cx__foreign_weight {
     cx__codes codes, zeros; /* zeros: by r / step_rows and group */
-    float zero;             /* added to that */
+    float zero;             /* what a zero is more than its code; without zeros.data the zero */
     const float *table;     /* 256 values */
     size_t experts, rows, cols;
     const uint8_t *scales;
     cx_dtype scale_dtype;
     size_t expert, row, column, step_rows, step_cols, groups;
     const uint8_t *g_idx; /* I32 [cols] */
-    /* A second scale, F32, of global_rows rows each (counted over all experts), times 1 /
-     * global_unit. / */
+    /* Second scales, F32, of global_rows rows each (counted over all experts); stored times
+     * global_unit. */
     const uint8_t *global;
     size_t global_rows;
     cx__global global_rule;
