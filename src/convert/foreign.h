@@ -86,7 +86,6 @@ struct cx__foreign_method {
     const char *const *marks, *const *parts, *const *drop;
     cx_status (*begin)(cx__foreign *f); /* checks the config */
     cx_status (*merge)(cx__foreign *f); /* f->base */
-    cx_status (*end)(cx__foreign *f);   /* NULL is fine */
 };
 #define CX_FOREIGN(name, method) extern const cx__foreign_method cx__foreign_##method;
 #include "convert/foreign.def"

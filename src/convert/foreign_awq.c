@@ -63,4 +63,4 @@ static cx_status merge(cx__foreign *f)
     return cx__foreign_put(f, ".weight", q, scales->dtype, "awq", w);
 }
 
-const cx__foreign_method cx__foreign_awq = { marks, parts, drop, begin, merge, NULL };
+const cx__foreign_method cx__foreign_awq = { marks, parts, drop, begin, merge };

@@ -225,4 +225,4 @@ static cx_status merge(cx__foreign *f)
     return q->dtype == CX_I8 ? merge_int8(f, q, scale) : cx__foreign_float8(f, ".weight", q, scale);
 }
 
-const cx__foreign_method cx__foreign_compressed = { marks, parts, drop, begin, merge, NULL };
+const cx__foreign_method cx__foreign_compressed = { marks, parts, drop, begin, merge };

@@ -43,4 +43,4 @@ static cx_status merge(cx__foreign *f)
     return cx__foreign_float8(f, "", q, scale);
 }
 
-const cx__foreign_method cx__foreign_fp8 = { marks, parts, drop, begin, merge, NULL };
+const cx__foreign_method cx__foreign_fp8 = { marks, parts, drop, begin, merge };

@@ -130,4 +130,4 @@ static cx_status merge(cx__foreign *f)
     return cx__foreign_put(f, ".weight", l.q, l.scales->dtype, "gptq", w);
 }
 
-const cx__foreign_method cx__foreign_gptq = { marks, parts, drop, begin, merge, NULL };
+const cx__foreign_method cx__foreign_gptq = { marks, parts, drop, begin, merge };

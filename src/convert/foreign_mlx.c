@@ -173,4 +173,4 @@ static cx_status merge(cx__foreign *f)
     return scales->dtype == CX_U8 ? merge_float(f, q, scales) : merge_affine(f, q, scales);
 }
 
-const cx__foreign_method cx__foreign_mlx = { marks, parts, drop, begin, merge, NULL };
+const cx__foreign_method cx__foreign_mlx = { marks, parts, drop, begin, merge };

@@ -46,4 +46,4 @@ static cx_status merge(cx__foreign *f)
     return cx__foreign_float4(f, tail, q, scale, scale_2, CX__GLOBAL_TIMES);
 }
 
-const cx__foreign_method cx__foreign_modelopt = { marks, parts, drop, begin, merge, NULL };
+const cx__foreign_method cx__foreign_modelopt = { marks, parts, drop, begin, merge };

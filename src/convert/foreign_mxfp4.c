@@ -37,4 +37,4 @@ static cx_status merge(cx__foreign *f)
     return cx__foreign_put(f, ".weight", &flat, CX_BF16, "mxfp4", w);
 }
 
-const cx__foreign_method cx__foreign_mxfp4 = { marks, parts, drop, begin, merge, NULL };
+const cx__foreign_method cx__foreign_mxfp4 = { marks, parts, drop, begin, merge };
