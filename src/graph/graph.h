@@ -47,6 +47,10 @@ typedef struct cx__attend_spec {
     size_t layer, heads, kv_heads, dim;
     float scale, softcap;      /* softcap 0: off */
     const cx__rope_spec *rope; /* applied to q and k; NULL: none */
+    /* RMS norm of each head of q and k before that: f32 [dim] that live as long as the graph; NULL:
+     * none. */
+    const float *q_norm, *k_norm;
+    float eps;
 } cx__attend_spec;
 
 cx_status cx__graph_new(cx__graph **out);

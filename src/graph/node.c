@@ -38,7 +38,8 @@ static bool same(const cx__node *a, const cx__node *b)
            a->in[2] == b->in[2] && a->w == b->w && a->b == b->b && a->f == b->f && a->i == b->i &&
            s->layer == t->layer && s->heads == t->heads && s->kv_heads == t->kv_heads &&
            s->dim == t->dim && s->scale == t->scale && s->softcap == t->softcap &&
-           s->rope == t->rope;
+           s->rope == t->rope && s->q_norm == t->q_norm && s->k_norm == t->k_norm &&
+           s->eps == t->eps;
 }
 
 static size_t hash_of(const cx__node *n)

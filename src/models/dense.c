@@ -3,7 +3,7 @@
  * against it by tests/oracle/oracle_archs.py. */
 #include "models/arch.h"
 
-/* ---- dense: names as they are (qwen2, gemma2, olmo2, ... : see models.def) ---- */
+/* ---- dense: names as they are (gemma2, olmo2, ... : see models.def) ---- */
 
 static const cx__rename dense_renames[] = {
     CX__RULES_MTP,

@@ -1,14 +1,17 @@
-/* Llama and what has its shape (Mistral 7B, TinyLlama, SmolLM, ...): RMSNorm, grouped-query
- * attention with rotary positions, SwiGLU, tied or separate head, optional biases.
- * Source: transformers LlamaConfig, mlx_lm/models/llama.py; golden logits in tests/golden/llama. */
+/* Llama and what has its shape (Mistral 7B, TinyLlama, SmolLM, Qwen2, ...): RMSNorm, grouped-query
+ * attention with rotary positions, SwiGLU, tied or separate head, optional biases. Qwen3 norms each
+ * head of queries and keys.
+ * Source: transformers LlamaConfig, mlx_lm/models/{llama,qwen2,qwen3}.py; golden logits in
+ * tests/golden/models. */
 #include "models/arch.h"
 #include <math.h>
+#include <string.h>
 
 typedef struct llama_config {
     int64_t dim, layers, hidden, heads, kv_heads, head_dim, vocabulary, context, window;
-    double eps, theta;
-    bool interleaved, tied;
-    const char *act;
+    double eps, theta; /* theta 0: not said */
+    bool interleaved, tied, windowed;
+    const char *type, *act;
 } llama_config;
 
 static const cx__key keys[] = {
@@ -22,9 +25,11 @@ static const cx__key keys[] = {
     CX__KEY_INT(llama_config, context, "max_position_embeddings", 1, CX__MAX_CONTEXT, CX__OPTIONAL),
     CX__KEY_INT(llama_config, window, "sliding_window", 1, CX__MAX_CONTEXT, CX__OPTIONAL),
     CX__KEY_FLT(llama_config, eps, "rms_norm_eps", 0, 1, CX__REQUIRED),
-    CX__KEY_FLT(llama_config, theta, "rope_theta", 1e-3, 1e15, 10000),
+    CX__KEY_FLT(llama_config, theta, "rope_theta", 1e-3, 1e15, CX__OPTIONAL),
     CX__KEY_BOOL(llama_config, interleaved, "rope_traditional", false),
     CX__KEY_BOOL(llama_config, tied, "tie_word_embeddings", true),
+    CX__KEY_BOOL(llama_config, windowed, "use_sliding_window", true),
+    CX__KEY_STR(llama_config, type, "model_type", "llama"),
     CX__KEY_STR(llama_config, act, "hidden_act", "silu"),
     CX__KEY_END,
 };
@@ -39,6 +44,12 @@ static size_t kv_heads(const llama_config *c)
     return (size_t)(c->kv_heads ? c->kv_heads : c->heads);
 }
 
+/* mlx_lm's defaults. */
+static double theta(const llama_config *c)
+{
+    return c->theta > 0 ? c->theta : !strcmp(c->type, "qwen2") ? 1e6 : 1e4;
+}
+
 static cx_status shape(const void *config, const char *where, cx__model_shape *out)
 {
     const llama_config *c = config;
@@ -50,7 +61,7 @@ static cx_status shape(const void *config, const char *where, cx__model_shape *o
                        "%s: num_attention_heads %lld is no multiple of "
                        "num_key_value_heads %zu",
                        where, (long long)c->heads, kv_heads(c));
-    if (c->window && c->context && c->window < c->context)
+    if (c->windowed && c->window && c->context && c->window < c->context)
         cx__log(CX_LOG_WARN, "%s: sliding_window %lld is not applied", where, (long long)c->window);
     *out = (cx__model_shape){ .layers = (size_t)c->layers,
                               .heads = (size_t)c->heads,
@@ -71,11 +82,16 @@ static cx__node *attention(const cx__builder *b, const llama_config *c, const cx
                              .kv_heads = kv_heads(c),
                              .dim = hd,
                              .scale = 1 / sqrtf((float)hd),
-                             .rope = rope };
+                             .rope = rope,
+                             .eps = (float)c->eps };
     const cx__weight *q = cx__weight_matrix(b->w, qn, dim, "model.layers.%d.self_attn.q_proj", i);
     const cx__weight *k = cx__weight_matrix(b->w, kn, dim, "model.layers.%d.self_attn.k_proj", i);
     const cx__weight *v = cx__weight_matrix(b->w, kn, dim, "model.layers.%d.self_attn.v_proj", i);
     const cx__weight *o = cx__weight_matrix(b->w, dim, qn, "model.layers.%d.self_attn.o_proj", i);
+    if (!strncmp(c->type, "qwen3", 5)) {
+        spec.q_norm = cx__weight_vector(b->w, hd, "model.layers.%d.self_attn.q_norm.weight", i);
+        spec.k_norm = cx__weight_vector(b->w, hd, "model.layers.%d.self_attn.k_norm.weight", i);
+    }
     cx__node *qx = cx__node_linear(b->g, h, q);
     cx__node *kx = cx__node_linear(b->g, h, k);
     cx__node *vx = cx__node_linear(b->g, h, v);
@@ -105,7 +121,7 @@ static cx__node *forward(const cx__builder *b, const void *config)
     const llama_config *c = config;
     size_t dim = (size_t)c->dim, vocabulary = (size_t)c->vocabulary;
     const cx__weight *embed = cx__weight_matrix(b->w, vocabulary, dim, "model.embed_tokens");
-    const cx__rope_spec *rope = cx__rope(b, head_dim(c), c->theta, c->interleaved);
+    const cx__rope_spec *rope = cx__rope(b, head_dim(c), theta(c), c->interleaved);
     cx__act act = CX__ACT_NONE;
     cx__node *x = cx__node_embed(b->g, embed);
     if (!rope || cx__weights_keep(b->w, cx__act_parse(c->act, b->where, &act)) != CX_OK)

@@ -13,6 +13,9 @@ from mlx.utils import tree_flatten, tree_map
 LLAMA = dict(model_type="llama", hidden_size=64, num_hidden_layers=2, intermediate_size=96,
              num_attention_heads=4, rms_norm_eps=1e-5, vocab_size=128, num_key_value_heads=2,
              max_position_embeddings=256, rope_theta=10000.0, tie_word_embeddings=True)
+QWEN2 = dict(LLAMA, model_type="qwen2", rope_theta=1000000.0, sliding_window=16,
+             use_sliding_window=False)
+QWEN3 = dict(LLAMA, model_type="qwen3", head_dim=24, rope_theta=1000000.0)
 GPT2 = dict(model_type="gpt2", n_ctx=128, n_embd=64, n_head=4, n_layer=2, n_positions=128,
             layer_norm_epsilon=1e-5, vocab_size=101)
 LLAMA3 = dict(rope_type="llama3", factor=8.0, low_freq_factor=1.0, high_freq_factor=4.0,
@@ -36,6 +39,12 @@ CASES = {
                     dict(group_size=16, bits=4, mode="nvfp4")),
     "llama-modes": (dict(LLAMA, intermediate_size=128, tie_word_embeddings=False),
                     dict(group_size=64, bits=4, overrides=True, modes=True)),
+    "qwen2": (QWEN2, None),
+    "qwen2-untied-q4": (dict(QWEN2, intermediate_size=128, tie_word_embeddings=False),
+                        dict(group_size=32, bits=4)),
+    "qwen3-tied": (QWEN3, None),
+    "qwen3-untied": (dict(QWEN3, tie_word_embeddings=False, num_key_value_heads=1), None),
+    "qwen3-q4": (dict(QWEN3, intermediate_size=128, head_dim=32), dict(group_size=32, bits=4)),
     "gpt2": (GPT2, None),
     "gpt2-q5": (GPT2, dict(group_size=64, bits=5)),
 }

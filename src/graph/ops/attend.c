@@ -1,4 +1,4 @@
-/* Attention over the cache: rotate and store keys and values, then one blocked pass with online
+/* Attention over the cache: norm, rotate and store keys and values, then one blocked pass with online
  * softmax (Milakov and Gimelshein 2018; FlashAttention's order), all query heads of a KV head and
  * several rows together so that each block of the cache is read once for all of them. */
 #include "graph/step.h"
@@ -51,12 +51,18 @@ static scratch scratch_of(const cx__plan *p, const cx__step *s, int thread)
                       .hi = (uint8_t *)(f + 2 * n * dim + 2 * n) + n };
 }
 
-static void rotate(const cx__step *s, const cx__run *r, float *x, size_t heads, size_t row)
+/* What becomes of heads of queries or keys before they meet. x: [heads, dim] */
+static void place(const cx__step *s, const cx__run *r, float *x, size_t heads, const float *norm,
+                  size_t row)
 {
-    const cx__rope_spec *spec = s->attend.rope;
-    if (!spec) return;
-    r->plan->k->rope(x, heads, s->attend.dim, spec->half,
-                     cx__value_row(r->plan, (cx__value){ s->table, 0, 0 }, row), spec->interleaved);
+    const cx__kernels *k = r->plan->k;
+    const cx__rope_spec *rope = s->attend.rope;
+    size_t dim = s->attend.dim;
+    for (size_t i = 0; norm && i < heads; i++)
+        k->rms_norm(x + i * dim, x + i * dim, norm, dim, s->attend.eps);
+    if (rope)
+        k->rope(x, heads, dim, rope->half,
+                cx__value_row(r->plan, (cx__value){ s->table, 0, 0 }, row), rope->interleaved);
 }
 
 static const cx__segment *segment_of(const cx__pass *pass, size_t row)
@@ -76,7 +82,7 @@ static void store(const cx__step *s, cx__run *r, int thread)
     for (; u < end; u++) {
         size_t row = u / a->kv_heads, head = u % a->kv_heads;
         memcpy(k, cx__value_row(r->plan, s->in[1], row) + head * dim, dim * sizeof *k);
-        rotate(s, r, k, 1, row);
+        place(s, r, k, 1, a->k_norm, row);
         cx__kv_put(r->pass->kv, a->layer, head, segment_of(r->pass, row)->seq, r->pass->pos[row], k,
                    cx__value_row(r->plan, s->in[2], row) + head * dim);
     }
@@ -95,7 +101,7 @@ static void load_queries(const cx__step *s, const cx__run *r, const tile *t, con
         float *q = x->q + i * t->group * dim;
         memcpy(q, cx__value_row(r->plan, s->in[0], t->row + i) + t->head * t->group * dim,
                t->group * dim * sizeof *q);
-        rotate(s, r, q, t->group, t->row + i);
+        place(s, r, q, t->group, s->attend.q_norm, t->row + i);
     }
     for (size_t i = 0; i < n; i++) x->max[i] = -INFINITY, x->sum[i] = 0;
     memset(x->acc, 0, n * dim * sizeof(float));
