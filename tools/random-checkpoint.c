@@ -1,6 +1,6 @@
 /* Writes a Hugging Face checkpoint of random weights in the shape of a config.json: for speed
  * measurements and tests that need size, not sense. tools/random-checkpoint builds and runs it.
- * Llama and its kin (mistral, qwen2, qwen3, qwen3_moe) and gpt2, under the names that transformers writes.
+ * Llama and its kin (mistral, qwen2, qwen3, qwen3_moe) and gpt2, under transformers' names.
  * Matrices and biases are normal with standard deviation 0.02, norms are 1. A checkpoint depends on
  * config, dtype and seed only. Tested by tests/cli/random-checkpoint.test. */
 #include "base/base.h"

@@ -1,6 +1,6 @@
 /* A mixture of experts: each row takes the top_k most probable of the experts and sums what their
  * gated MLPs make of it, weighted by those probabilities. Rows are sorted by expert, so that a pass
- * reads the weights of an expert once however many rows chose it; a pair of row and expert is a slot.
+ * reads the weights of an expert once however many rows chose it; a slot is a row and an expert.
  * The sum of a row goes by rising expert, whatever else is in the pass: its bits depend neither on
  * the other rows nor on threads.
  * Source: mlx_lm/models/qwen3_moe.py, switch_layers.py. Tested by tests/unit/test_experts.c. */
