@@ -1,6 +1,6 @@
 /* Writes a Hugging Face checkpoint of random weights in the shape of a config.json: for speed
  * measurements and tests that need size, not sense. tools/random-checkpoint builds and runs it.
- * Llama and its kin (mistral, qwen2, qwen3) and gpt2, under the names that transformers writes.
+ * Llama and its kin (mistral, qwen2, qwen3, qwen3_moe) and gpt2, under transformers' names.
  * Matrices and biases are normal with standard deviation 0.02, norms are 1. A checkpoint depends on
  * config, dtype and seed only. Tested by tests/cli/random-checkpoint.test. */
 #include "base/base.h"
@@ -90,13 +90,39 @@ static void linear(shape *s, int64_t rows, int64_t cols, bool bias, int64_t laye
     if (bias) add(s, rows, 0, "model.layers.%d.%s.bias", (int)layer, name);
 }
 
+/* Whether the MLP of a layer is a mixture of experts. */
+static bool is_sparse(shape *s, const char *type, int64_t layer)
+{
+    const json_t *dense = json_object_get(s->config, "mlp_only_layers");
+    if (strcmp(type, "qwen3_moe") != 0 || (layer + 1) % key(s, "decoder_sparse_step", 1))
+        return false;
+    for (size_t i = 0; i < json_array_size(dense); i++)
+        if (json_integer_value(json_array_get(dense, i)) == layer) return false;
+    return true;
+}
+
+static void experts(shape *s, int64_t dim, int64_t layer)
+{
+    int64_t count = key(s, "num_experts", 0), hidden = key(s, "moe_intermediate_size", 0);
+    linear(s, count, dim, false, layer, "mlp.gate");
+    for (int64_t e = 0; e < count && s->status == CX_OK; e++) {
+        char name[64];
+        snprintf(name, sizeof name, "mlp.experts.%d.gate_proj", (int)e);
+        linear(s, hidden, dim, false, layer, name);
+        snprintf(name, sizeof name, "mlp.experts.%d.up_proj", (int)e);
+        linear(s, hidden, dim, false, layer, name);
+        snprintf(name, sizeof name, "mlp.experts.%d.down_proj", (int)e);
+        linear(s, dim, hidden, false, layer, name);
+    }
+}
+
 static void llama(shape *s, const char *type)
 {
     int64_t dim = key(s, "hidden_size", 0), hidden = key(s, "intermediate_size", 0);
     int64_t heads = key(s, "num_attention_heads", 0), kv = key(s, "num_key_value_heads", heads);
     int64_t head = key(s, "head_dim", dim / heads ? dim / heads : 1);
     int64_t vocabulary = key(s, "vocab_size", 0), layers = key(s, "num_hidden_layers", 0);
-    bool qwen2 = !strcmp(type, "qwen2"), qwen3 = !strcmp(type, "qwen3");
+    bool qwen2 = !strcmp(type, "qwen2"), qwen3 = !strncmp(type, "qwen3", 5);
     bool bias = flag(s, "attention_bias", false), mlp = flag(s, "mlp_bias", false);
     add(s, vocabulary, dim, "model.embed_tokens.weight");
     for (int64_t i = 0; i < layers && s->status == CX_OK; i++) {
@@ -106,9 +132,13 @@ static void llama(shape *s, const char *type)
         linear(s, dim, heads * head, bias, i, "self_attn.o_proj");
         if (qwen3) add(s, head, 0, "model.layers.%d.self_attn.q_norm.weight", (int)i);
         if (qwen3) add(s, head, 0, "model.layers.%d.self_attn.k_norm.weight", (int)i);
-        linear(s, hidden, dim, mlp, i, "mlp.gate_proj");
-        linear(s, hidden, dim, mlp, i, "mlp.up_proj");
-        linear(s, dim, hidden, mlp, i, "mlp.down_proj");
+        if (is_sparse(s, type, i)) {
+            experts(s, dim, i);
+        } else {
+            linear(s, hidden, dim, mlp, i, "mlp.gate_proj");
+            linear(s, hidden, dim, mlp, i, "mlp.up_proj");
+            linear(s, dim, hidden, mlp, i, "mlp.down_proj");
+        }
         add(s, dim, 0, "model.layers.%d.input_layernorm.weight", (int)i);
         add(s, dim, 0, "model.layers.%d.post_attention_layernorm.weight", (int)i);
     }
@@ -145,7 +175,7 @@ static void gpt2(shape *s)
 
 static cx_status plan(const options *o, checkpoint *c)
 {
-    static const char *const kin[] = { "llama", "mistral", "qwen2", "qwen3" };
+    static const char *const kin[] = { "llama", "mistral", "qwen2", "qwen3", "qwen3_moe" };
     const char *type = "";
     shape s = { .where = o->config, .c = c, .dtype = o->dtype };
     CX_TRY(cx__json_load(o->config, CONFIG_MAX, &c->config));
@@ -161,7 +191,8 @@ static cx_status plan(const options *o, checkpoint *c)
         while (i < sizeof kin / sizeof *kin && strcmp(type, kin[i]) != 0) i++;
         if (i == sizeof kin / sizeof *kin)
             return CX_FAIL(CX_EUNSUPPORTED,
-                           "%s: model_type '%s' is none of llama, mistral, qwen2, qwen3, gpt2",
+                           "%s: model_type '%s' is none of llama, mistral, qwen2, qwen3, "
+                           "qwen3_moe, gpt2",
                            o->config, type);
         llama(&s, type);
     }

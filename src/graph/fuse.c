@@ -191,7 +191,7 @@ static void add_part(lowering *l, cx__step *s, const cx__node *linear)
 {
     cx__product *q = s->product;
     const cx__weight *w = linear->w;
-    if (w->packed && !l->p->options.exact && cx__qmat_integer(&w->q)) q->integer = true;
+    if (cx__takes_int8(l->p, w)) q->integer = true;
     else q->real = true;
     q->w[q->parts++] = w;
     s->weight_bytes += weight_bytes(w);
@@ -321,6 +321,38 @@ static bool lower_attend(lowering *l, const cx__node *n)
     return true;
 }
 
+/* A buffer of `bytes` a row that only step s uses; -1 where it is not needed. */
+static bool own_work(lowering *l, const cx__step *s, bool needed, size_t bytes, int *buf)
+{
+    *buf = -1;
+    if (!needed) return true;
+    if ((*buf = add_work(l->p, bytes, l->selected)) < 0) return false;
+    l->p->works[*buf].first = l->p->works[*buf].last = s->index;
+    return true;
+}
+
+static bool lower_experts(lowering *l, const cx__node *n)
+{
+    const cx__experts_spec *e = &n->experts;
+    const cx__plan *p = l->p;
+    size_t dim = e->gate->cols, hidden = e->down->cols, k = e->top_k;
+    bool gate = cx__takes_int8(p, e->gate), up = cx__takes_int8(p, e->up);
+    bool down = cx__takes_int8(p, e->down);
+    if (!lower_rows(l, n, &cx__step_experts)) return false;
+    cx__step *s = &l->p->steps[l->p->count - 1];
+    cx__experts *x = s->experts = cx__calloc(1, sizeof *x);
+    if (!x) return false;
+    x->spec = *e;
+    s->weight = e->gate;
+    s->weight_bytes = (weight_bytes(e->gate) + weight_bytes(e->up) + weight_bytes(e->down)) /
+                      e->count * e->top_k;
+    return own_work(l, s, true, k * (sizeof(uint32_t) + sizeof(float)), &x->choice) &&
+           own_work(l, s, gate || up, k * cx__qact_stride(dim), &x->xq) &&
+           own_work(l, s, !gate || !up, k * dim * sizeof(float), &x->xf) &&
+           own_work(l, s, true, k * hidden * sizeof(float), &x->h) &&
+           own_work(l, s, down, k * cx__qact_stride(hidden), &x->hq);
+}
+
 static bool lower_slice(lowering *l, const cx__node *n)
 {
     fate *f = fate_of(l, n);
@@ -357,6 +389,7 @@ static bool lower_node(lowering *l, const cx__node *n)
     case CX__OP_SCALE: return lower_rows(l, n, &cx__step_elementwise);
     case CX__OP_SLICE: return lower_slice(l, n);
     case CX__OP_ATTEND: return lower_attend(l, n);
+    case CX__OP_EXPERTS: return lower_experts(l, n);
     case CX__OP_SELECT: return lower_rows(l, n, &cx__step_select);
     }
     return false;

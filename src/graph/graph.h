@@ -53,6 +53,15 @@ typedef struct cx__attend_spec {
     float eps;
 } cx__attend_spec;
 
+/* Gated MLPs of which each row takes `top_k`. Matrices of all experts lie one behind the other:
+ * gate, up [count * hidden, dim], down [count * dim, hidden]; no biases. */
+typedef struct cx__experts_spec {
+    size_t count, top_k; /* 1 <= top_k <= count */
+    bool normalize;      /* the weights of the chosen sum to 1 */
+    cx__act act;         /* of the gate */
+    const cx__weight *gate, *up, *down;
+} cx__experts_spec;
+
 cx_status cx__graph_new(cx__graph **out);
 void cx__graph_free(cx__graph *g);
 
@@ -75,6 +84,10 @@ cx__node *cx__node_slice(cx__graph *g, cx__node *x, size_t at, size_t len);
  * layer, attends causally: [rows, heads*dim]. */
 cx__node *cx__node_attend(cx__graph *g, cx__node *q, cx__node *k, cx__node *v,
                           const cx__attend_spec *spec);
+/* x [rows, dim], logits [rows, count]: softmax over the logits, the top_k experts of each row (of
+ * equals those of lower index), the sum of what they make of it: [rows, dim]. */
+cx__node *cx__node_experts(cx__graph *g, cx__node *x, cx__node *logits,
+                           const cx__experts_spec *spec);
 /* Only the rows whose logits are wanted. */
 cx__node *cx__node_select(cx__graph *g, cx__node *x);
 /* Names the result and ends building; the first error of the building, if any. */

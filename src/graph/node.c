@@ -34,12 +34,15 @@ static cx__node *fail_cols(cx__graph *g, const char *op, size_t expected, size_t
 static bool same(const cx__node *a, const cx__node *b)
 {
     const cx__attend_spec *s = &a->attend, *t = &b->attend;
+    const cx__experts_spec *e = &a->experts, *f = &b->experts;
     return a->op == b->op && a->cols == b->cols && a->in[0] == b->in[0] && a->in[1] == b->in[1] &&
            a->in[2] == b->in[2] && a->w == b->w && a->b == b->b && a->f == b->f && a->i == b->i &&
            s->layer == t->layer && s->heads == t->heads && s->kv_heads == t->kv_heads &&
            s->dim == t->dim && s->scale == t->scale && s->softcap == t->softcap &&
            s->rope == t->rope && s->q_norm == t->q_norm && s->k_norm == t->k_norm &&
-           s->eps == t->eps;
+           s->eps == t->eps && e->count == f->count && e->top_k == f->top_k &&
+           e->normalize == f->normalize && e->act == f->act && e->gate == f->gate &&
+           e->up == f->up && e->down == f->down;
 }
 
 static size_t hash_of(const cx__node *n)
@@ -166,6 +169,22 @@ cx__node *cx__node_attend(cx__graph *g, cx__node *q, cx__node *k, cx__node *v,
     if (v->cols != kv) return fail_cols(g, "values", kv, v->cols);
     return put(
         g, (cx__node){ .op = CX__OP_ATTEND, .cols = q->cols, .in = { q, k, v }, .attend = *spec });
+}
+
+cx__node *cx__node_experts(cx__graph *g, cx__node *x, cx__node *logits,
+                           const cx__experts_spec *spec)
+{
+    const cx__weight *gate = spec->gate, *up = spec->up, *down = spec->down;
+    if (!x || !logits || !gate || !up || !down) return NULL;
+    if (x->cols != gate->cols) return fail_cols(g, gate->name, gate->cols, x->cols);
+    if (logits->cols != spec->count) return fail_cols(g, "router", spec->count, logits->cols);
+    if (up->rows != gate->rows || up->cols != gate->cols || down->rows != spec->count * x->cols ||
+        gate->rows != spec->count * down->cols)
+        return fail(
+            g, CX_FAIL(CX_ESHAPE, "%s: sizes of %zu experts do not fit", gate->name, spec->count));
+    return put(
+        g,
+        (cx__node){ .op = CX__OP_EXPERTS, .cols = x->cols, .in = { x, logits }, .experts = *spec });
 }
 
 cx__node *cx__node_select(cx__graph *g, cx__node *x)

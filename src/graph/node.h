@@ -16,6 +16,7 @@ typedef enum cx__op {
     CX__OP_SCALE,
     CX__OP_SLICE,
     CX__OP_ATTEND,
+    CX__OP_EXPERTS,
     CX__OP_SELECT
 } cx__op;
 
@@ -29,6 +30,7 @@ struct cx__node {
     float f;           /* eps, scale */
     size_t i;          /* activation, first column of a slice */
     cx__attend_spec attend;
+    cx__experts_spec experts;
     cx__node *same_hash;
 };
 

@@ -66,6 +66,7 @@ static void size_scratch(cx__plan *p)
         const cx__product *q = s->product;
         size_t need = q                             ? cx__product_scratch(p, q)
                       : s->kind == &cx__step_attend ? cx__attend_scratch(p, s)
+                      : s->experts                  ? cx__experts_scratch(p, s)
                                                     : 0;
         size_t prep = q ? cx__qact_stride(q->x.cols) + q->x.cols * sizeof(float) : 0;
         if (need > work) work = need;
@@ -110,7 +111,10 @@ cx_status cx__plan_new(const cx__graph *g, const cx__plan_options *options, cx__
 void cx__plan_free(cx__plan *p)
 {
     if (!p) return;
-    for (int i = 0; i < p->count; i++) cx__free(p->steps[i].product);
+    for (int i = 0; i < p->count; i++) {
+        cx__free(p->steps[i].product);
+        cx__free(p->steps[i].experts);
+    }
     cx__free(p->steps);
     cx__free(p->works);
     cx__free(p->memory);
@@ -129,7 +133,11 @@ void cx__plan_traffic(const cx__plan *p, size_t *weight_bytes, size_t *ops, size
     *weight_bytes = *ops = *head_ops = 0;
     for (int i = 0; i < p->count; i++) {
         const cx__product *q = p->steps[i].product;
+        const cx__experts *e = p->steps[i].experts;
         *weight_bytes += p->steps[i].weight_bytes;
+        if (e)
+            *(p->steps[i].selected ? head_ops : ops) += 6 * e->spec.top_k * e->spec.gate->cols *
+                                                        e->spec.down->cols;
         for (int j = 0; q && j < q->parts; j++)
             *(p->steps[i].selected ? head_ops : ops) += 2 * q->w[j]->rows * q->w[j]->cols;
     }

@@ -19,7 +19,7 @@ typedef struct cx__work {
     size_t offset, bytes;
 } cx__work;
 
-enum { CX__PARTS = 4, CX__PHASES = 2 };
+enum { CX__PARTS = 4, CX__PHASES = 5 };
 
 typedef enum cx__prep { CX__PREP_NONE, CX__PREP_RMS, CX__PREP_LAYER } cx__prep;
 
@@ -38,6 +38,14 @@ typedef struct cx__product {
     bool integer, real; /* needs x as int8, as f32 */
     int qbuf, fbuf;     /* prepared rows, -1 if not needed */
 } cx__product;
+
+/* Buffers of a mixture of experts; a slot is a pair of row and expert. -1: not needed. */
+typedef struct cx__experts {
+    cx__experts_spec spec;
+    int choice; /* [rows] of [top_k] u32 experts, [top_k] f32 weights */
+    int xq, xf; /* [slots] input rows of gates and ups, as int8 and f32 */
+    int h, hq;  /* [slots] of hidden f32: input of the down products, and as int8 */
+} cx__experts;
 
 typedef struct cx__step cx__step;
 typedef struct cx__run cx__run;
@@ -58,6 +66,7 @@ struct cx__step {
     cx__value in[4], out;
     int inputs;
     cx__product *product; /* owned, product steps */
+    cx__experts *experts; /* owned, mixtures of experts */
     cx__attend_spec attend;
     const cx__weight *weight; /* embeddings */
     const float *w, *b;       /* norms */
@@ -134,12 +143,31 @@ static inline void cx__share(size_t count, int thread, int threads, size_t *begi
 }
 
 extern const cx__step_kind cx__step_embed, cx__step_embed_position, cx__step_product, cx__step_norm,
-    cx__step_elementwise, cx__step_attend, cx__step_rope_table, cx__step_select;
+    cx__step_elementwise, cx__step_attend, cx__step_experts, cx__step_rope_table, cx__step_select;
+
+/* Prepared input rows of a product: int8 (rows of cx__qact_stride bytes) and f32. */
+typedef struct cx__operand {
+    const uint8_t *q;
+    const float *f;
+    size_t ldf, rows;
+} cx__operand;
+
+/* Whether a product of w takes its input as int8. */
+static inline bool cx__takes_int8(const cx__plan *p, const cx__weight *w)
+{
+    return w->packed && !p->options.exact && cx__qmat_integer(&w->q);
+}
+/* y[m*ldy + (r - r0)] for rows [r0, r1) of w, bias included (product.c). scratch:
+ * cx__multiply_scratch(w->cols) bytes, 64-byte aligned, of the thread. */
+void cx__multiply(const cx__plan *p, const cx__operand *x, const cx__weight *w, size_t r0,
+                  size_t r1, float *y, size_t ldy, uint8_t *scratch);
+size_t cx__multiply_scratch(size_t cols);
 
 /* fuse.c: nodes to steps. */
 cx_status cx__plan_lower(cx__plan *p, const cx__graph *g);
 /* Scratch that ops need per thread, besides prepared rows. */
 size_t cx__product_scratch(const cx__plan *p, const cx__product *q);
+size_t cx__experts_scratch(const cx__plan *p, const cx__step *s);
 size_t cx__attend_scratch(const cx__plan *p, const cx__step *s);
 /* Applies an activation in place or to y. */
 void cx__act_apply(const cx__kernels *k, cx__act act, float *y, const float *x, size_t n);

@@ -155,6 +155,10 @@ const char *cx__weights_quantization(const cx__weights *w);
  * format with the layer number. NULL after a failure (kept in w). */
 const cx__weight *cx__weight_matrix(cx__weights *w, size_t rows, size_t cols, const char *path, ...)
     CX_PRINTF(4, 5);
+/* The same of `experts` matrices in one tensor [experts, rows, cols]: their rows one behind the
+ * other, [experts * rows, cols], without biases. */
+const cx__weight *cx__weight_experts(cx__weights *w, size_t experts, size_t rows, size_t cols,
+                                     const char *path, ...) CX_PRINTF(5, 6);
 /* Vector [n] as f32. */
 const float *cx__weight_vector(cx__weights *w, size_t n, const char *name, ...) CX_PRINTF(3, 4);
 /* Same, but NULL without a failure if there is none. */

@@ -37,9 +37,7 @@ const cx__arch cx__arch_mimo_v2_flash = {
     .name = "mimo_v2_flash", .renames = switch_renames, .packs = raw_gate, .keeps = score_bias
 };
 const cx__arch cx__arch_qwen2_moe = { .name = "qwen2_moe", .renames = switch_renames };
-const cx__arch cx__arch_qwen3_moe = { .name = "qwen3_moe",
-                                      .renames = switch_renames,
-                                      .packs = gate_8 };
+const cx__arch cx__arch_mellum = { .name = "mellum", .renames = switch_renames, .packs = gate_8 };
 
 /* ---- afmoe ---- */
 

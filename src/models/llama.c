@@ -1,16 +1,17 @@
 /* Llama and what has its shape (Mistral 7B, TinyLlama, SmolLM, Qwen2, ...): RMSNorm, grouped-query
  * attention with rotary positions, SwiGLU, tied or separate head, optional biases. Qwen3 norms each
- * head of queries and keys.
- * Source: transformers LlamaConfig, mlx_lm/models/{llama,qwen2,qwen3}.py; golden logits in
- * tests/golden/models. */
+ * head of queries and keys; in Qwen3-MoE most MLPs are mixtures of experts.
+ * Source: transformers LlamaConfig, mlx_lm/models/{llama,qwen2,qwen3,qwen3_moe}.py; golden logits
+ * in tests/golden/models. */
 #include "models/arch.h"
 #include <math.h>
 #include <string.h>
 
 typedef struct llama_config {
     int64_t dim, layers, hidden, heads, kv_heads, head_dim, vocabulary, context, window;
-    double eps, theta; /* theta 0: not said */
-    bool interleaved, tied, windowed;
+    int64_t experts, top_k, expert_hidden, sparse_step; /* experts 0: all MLPs are dense */
+    double eps, theta;                                  /* theta 0: not said */
+    bool interleaved, tied, windowed, normalize;
     const char *type, *act;
 } llama_config;
 
@@ -24,6 +25,11 @@ static const cx__key keys[] = {
     CX__KEY_INT(llama_config, vocabulary, "vocab_size", 1, 16777216, CX__REQUIRED),
     CX__KEY_INT(llama_config, context, "max_position_embeddings", 1, CX__MAX_CONTEXT, CX__OPTIONAL),
     CX__KEY_INT(llama_config, window, "sliding_window", 1, CX__MAX_CONTEXT, CX__OPTIONAL),
+    CX__KEY_INT(llama_config, experts, "num_experts", 0, 65536, CX__OPTIONAL),
+    CX__KEY_INT(llama_config, top_k, "num_experts_per_tok", 1, 65536, CX__OPTIONAL),
+    CX__KEY_INT(llama_config, expert_hidden, "moe_intermediate_size", 1, CX__MAX_DIM, CX__OPTIONAL),
+    CX__KEY_INT(llama_config, sparse_step, "decoder_sparse_step", 1, CX__MAX_LAYERS, 1),
+    CX__KEY_BOOL(llama_config, normalize, "norm_topk_prob", false),
     CX__KEY_FLT(llama_config, eps, "rms_norm_eps", 0, 1, CX__REQUIRED),
     CX__KEY_FLT(llama_config, theta, "rope_theta", 1e-3, 1e15, CX__OPTIONAL),
     CX__KEY_BOOL(llama_config, interleaved, "rope_traditional", false),
@@ -50,6 +56,11 @@ static double theta(const llama_config *c)
     return c->theta > 0 ? c->theta : !strcmp(c->type, "qwen2") ? 1e6 : 1e4;
 }
 
+static bool has_experts(const llama_config *c)
+{
+    return c->experts && !strcmp(c->type, "qwen3_moe");
+}
+
 static cx_status shape(const void *config, const char *where, cx__model_shape *out)
 {
     const llama_config *c = config;
@@ -61,6 +72,12 @@ static cx_status shape(const void *config, const char *where, cx__model_shape *o
                        "%s: num_attention_heads %lld is no multiple of "
                        "num_key_value_heads %zu",
                        where, (long long)c->heads, kv_heads(c));
+    if (has_experts(c) && (!c->expert_hidden || !c->top_k || c->top_k > c->experts))
+        return CX_FAIL(CX_EFORMAT,
+                       "%s: num_experts_per_tok %lld of num_experts %lld, moe_intermediate_size "
+                       "%lld",
+                       where, (long long)c->top_k, (long long)c->experts,
+                       (long long)c->expert_hidden);
     if (c->windowed && c->window && c->context && c->window < c->context)
         cx__log(CX_LOG_WARN, "%s: sliding_window %lld is not applied", where, (long long)c->window);
     *out = (cx__model_shape){ .layers = (size_t)c->layers,
@@ -111,6 +128,37 @@ static cx__node *mlp(const cx__builder *b, const llama_config *c, cx__act act, i
     return cx__node_linear(b->g, h, down);
 }
 
+/* Whether the MLP of layer i is a mixture of experts. */
+static bool is_sparse(const cx__builder *b, const llama_config *c, int i)
+{
+    const json_t *dense = json_object_get(b->config, "mlp_only_layers");
+    if (!has_experts(c) || (i + 1) % c->sparse_step) return false;
+    for (size_t j = 0; j < json_array_size(dense); j++)
+        if (json_integer_value(json_array_get(dense, j)) == i &&
+            json_is_integer(json_array_get(dense, j)))
+            return false;
+    return true;
+}
+
+static cx__node *mixture(const cx__builder *b, const llama_config *c, cx__act act, int i,
+                         cx__node *h)
+{
+    size_t dim = (size_t)c->dim, hidden = (size_t)c->expert_hidden, n = (size_t)c->experts;
+    const cx__weight *router = cx__weight_matrix(b->w, n, dim, "model.layers.%d.mlp.gate", i);
+    const cx__experts_spec spec = {
+        .count = n,
+        .top_k = (size_t)c->top_k,
+        .normalize = c->normalize,
+        .act = act,
+        .gate = cx__weight_experts(b->w, n, hidden, dim, "model.layers.%d.mlp.switch_mlp.gate_proj",
+                                   i),
+        .up = cx__weight_experts(b->w, n, hidden, dim, "model.layers.%d.mlp.switch_mlp.up_proj", i),
+        .down = cx__weight_experts(b->w, n, dim, hidden, "model.layers.%d.mlp.switch_mlp.down_proj",
+                                   i),
+    };
+    return cx__node_experts(b->g, h, cx__node_linear(b->g, h, router), &spec);
+}
+
 static cx__node *norm(const cx__builder *b, const llama_config *c, cx__node *x, const float *w)
 {
     return cx__node_rms_norm(b->g, x, w, (float)c->eps);
@@ -132,7 +180,9 @@ static cx__node *forward(const cx__builder *b, const void *config)
         const float *after = cx__weight_vector(
             b->w, dim, "model.layers.%d.post_attention_layernorm.weight", i);
         x = cx__node_add(b->g, x, attention(b, c, rope, i, norm(b, c, x, before)));
-        x = cx__node_add(b->g, x, mlp(b, c, act, i, norm(b, c, x, after)));
+        cx__node *h = norm(b, c, x, after);
+        x = cx__node_add(b->g, x,
+                         is_sparse(b, c, i) ? mixture(b, c, act, i, h) : mlp(b, c, act, i, h));
         if (!x) return NULL;
     }
     x = norm(b, c, cx__node_select(b->g, x), cx__weight_vector(b->w, dim, "model.norm.weight"));
@@ -144,3 +194,20 @@ static cx__node *forward(const cx__builder *b, const void *config)
 const cx__arch cx__arch_llama = {
     .name = "llama", .keys = keys, .size = sizeof(llama_config), .shape = shape, .forward = forward
 };
+
+/* The experts of a layer are stacked, its router keeps 8 bits. */
+static const cx__rename moe_renames[] = {
+    CX__RULES_MTP,
+    CX__RULES_EXPERTS(".mlp.experts", ".mlp.switch_mlp"),
+    CX__RULES_ANY,
+    CX__RULES_END,
+};
+static const cx__pack_rule moe_packs[] = { { "**mlp.gate", 8, 64 }, { NULL, 0, 0 } };
+
+const cx__arch cx__arch_qwen3_moe = { .name = "qwen3_moe",
+                                      .keys = keys,
+                                      .size = sizeof(llama_config),
+                                      .renames = moe_renames,
+                                      .shape = shape,
+                                      .forward = forward,
+                                      .packs = moe_packs };

@@ -292,19 +292,29 @@ static const void *transposed(cx__weights *w, const cx_tensor *t, size_t rows, s
     return copy;
 }
 
-static bool plain(cx__weights *w, const entry *e, size_t rows, size_t cols, cx__weight *m)
+/* experts 0: the tensor is one matrix. */
+static bool has_shape(const cx_tensor *t, size_t experts, size_t rows, size_t cols)
+{
+    int d = experts ? 1 : 0;
+    return t->ndim == d + 2 && (size_t)t->shape[d] == rows && (size_t)t->shape[d + 1] == cols &&
+           (!experts || (size_t)t->shape[0] == experts);
+}
+
+static bool plain(cx__weights *w, const entry *e, size_t experts, cx__weight *m)
 {
     char text[128];
-    int r = e->transpose ? 1 : 0;
-    if (e->t.ndim != 2 || (size_t)e->t.shape[r] != rows || (size_t)e->t.shape[1 - r] != cols ||
-        !is_float(&e->t)) {
-        fail(w, CX_FAIL(CX_ESHAPE, "%s: tensor '%s' is %s, [%zu, %zu] of floats expected", w->where,
-                        e->name, cx__tensor_text(&e->t, text, sizeof text), r ? cols : rows,
-                        r ? rows : cols));
+    size_t rows = experts ? m->rows / experts : m->rows, cols = m->cols;
+    if (e->transpose) rows = m->cols, cols = m->rows;
+    if (!has_shape(&e->t, experts, rows, cols) || !is_float(&e->t)) {
+        char count[32] = "";
+        if (experts) snprintf(count, sizeof count, "%zu, ", experts);
+        fail(w,
+             CX_FAIL(CX_ESHAPE, "%s: tensor '%s' is %s, [%s%zu, %zu] of floats expected", w->where,
+                     e->name, cx__tensor_text(&e->t, text, sizeof text), count, rows, cols));
         return false;
     }
     m->dtype = e->t.dtype;
-    m->data = r ? transposed(w, &e->t, rows, cols) : e->t.data;
+    m->data = e->transpose ? transposed(w, &e->t, m->rows, m->cols) : e->t.data;
     return m->data != NULL;
 }
 
@@ -316,25 +326,35 @@ static const cx_tensor *part(const cx__weights *w, const char *path, const char 
     return e ? &e->t : NULL;
 }
 
-static bool packed(cx__weights *w, const entry *e, const cx__quant_parts *parts, size_t rows,
-                   size_t cols, cx__weight *m)
+static bool packed(cx__weights *w, const entry *e, const cx__quant_parts *parts, size_t experts,
+                   cx__weight *m)
 {
-    cx_status st = cx__quant_matrix(parts, w->quantization, w->where, e->name, cols, &m->q);
-    if (st == CX_OK && (m->q.rows != rows || m->q.cols != cols))
+    char text[128];
+    cx_status st = cx__quant_matrix(parts, w->quantization, w->where, e->name, m->cols, &m->q);
+    if (st == CX_OK && (m->q.rows != m->rows || m->q.cols != m->cols))
         st = CX_FAIL(CX_ESHAPE, "%s: tensor '%s' unpacks to [%zu, %zu], [%zu, %zu] expected",
-                     w->where, e->name, m->q.rows, m->q.cols, rows, cols);
+                     w->where, e->name, m->q.rows, m->q.cols, m->rows, m->cols);
+    if (st == CX_OK && !has_shape(&e->t, experts, experts ? m->rows / experts : m->rows,
+                                  (size_t)e->t.shape[e->t.ndim - 1]))
+        st = CX_FAIL(CX_ESHAPE, "%s: tensor '%s' is %s, %s expected", w->where, e->name,
+                     cx__tensor_text(&e->t, text, sizeof text),
+                     experts ? "a matrix of each expert" : "one matrix");
     if (st != CX_OK) return fail(w, st), false;
     m->packed = true;
     return true;
 }
 
-static const cx__weight *matrix(cx__weights *w, size_t rows, size_t cols, const char *path)
+/* experts 0: one matrix, which may have a bias. */
+static const cx__weight *matrix(cx__weights *w, size_t experts, size_t rows, size_t cols,
+                                const char *path)
 {
     char name[272];
     cx__weight *m = cx__weights_alloc(w, sizeof *m);
     const entry *weight;
     bool ok;
     if (!m) return NULL;
+    if (experts && !cx__mul(experts, rows, &rows))
+        return fail(w, CX_FAIL(CX_ELIMIT, "%s: '%s' is too large", w->where, path));
     snprintf(name, sizeof name, "%s.weight", path);
     weight = find(w, name);
     if (!weight) return fail_missing(w, name);
@@ -343,10 +363,13 @@ static const cx__weight *matrix(cx__weights *w, size_t rows, size_t cols, const 
                                     .scales = part(w, path, "scales"),
                                     .biases = part(w, path, "biases"),
                                     .global_scale = part(w, path, "global_scale") };
-    ok = parts.scales ? packed(w, weight, &parts, rows, cols, m) : plain(w, weight, rows, cols, m);
+    ok = parts.scales ? packed(w, weight, &parts, experts, m) : plain(w, weight, experts, m);
     if (!ok) return NULL;
     snprintf(name, sizeof name, "%s.bias", path);
-    m->bias = vector(w, rows, name, false);
+    if (!experts) m->bias = vector(w, rows, name, false);
+    else if (find(w, name))
+        return fail(w,
+                    CX_FAIL(CX_EUNSUPPORTED, "%s: tensor '%s': biases of experts", w->where, name));
     return w->status == CX_OK ? m : NULL;
 }
 
@@ -357,5 +380,16 @@ const cx__weight *cx__weight_matrix(cx__weights *w, size_t rows, size_t cols, co
     va_start(args, path);
     vsnprintf(full, sizeof full, path, args);
     va_end(args);
-    return matrix(w, rows, cols, full);
+    return matrix(w, 0, rows, cols, full);
+}
+
+const cx__weight *cx__weight_experts(cx__weights *w, size_t experts, size_t rows, size_t cols,
+                                     const char *path, ...)
+{
+    char full[256];
+    va_list args;
+    va_start(args, path);
+    vsnprintf(full, sizeof full, path, args);
+    va_end(args);
+    return matrix(w, experts, rows, cols, full);
 }

@@ -16,6 +16,9 @@ LLAMA = dict(model_type="llama", hidden_size=64, num_hidden_layers=2, intermedia
 QWEN2 = dict(LLAMA, model_type="qwen2", rope_theta=1000000.0, sliding_window=16,
              use_sliding_window=False)
 QWEN3 = dict(LLAMA, model_type="qwen3", head_dim=24, rope_theta=1000000.0)
+QWEN3_MOE = dict(QWEN3, model_type="qwen3_moe", head_dim=16, num_experts=8,
+                 num_experts_per_tok=2, decoder_sparse_step=1, mlp_only_layers=[0],
+                 moe_intermediate_size=32, norm_topk_prob=True)
 GPT2 = dict(model_type="gpt2", n_ctx=128, n_embd=64, n_head=4, n_layer=2, n_positions=128,
             layer_norm_epsilon=1e-5, vocab_size=101)
 LLAMA3 = dict(rope_type="llama3", factor=8.0, low_freq_factor=1.0, high_freq_factor=4.0,
@@ -45,6 +48,12 @@ CASES = {
     "qwen3-tied": (QWEN3, None),
     "qwen3-untied": (dict(QWEN3, tie_word_embeddings=False, num_key_value_heads=1), None),
     "qwen3-q4": (dict(QWEN3, intermediate_size=128, head_dim=32), dict(group_size=32, bits=4)),
+    "qwen3-moe": (QWEN3_MOE, None),
+    "qwen3-moe-step": (dict(QWEN3_MOE, mlp_only_layers=[], decoder_sparse_step=2,
+                                        norm_topk_prob=False, num_experts_per_tok=3), None),
+    "qwen3-moe-q4": (dict(QWEN3_MOE, intermediate_size=64), dict(group_size=32, bits=4)),
+    "qwen3-moe-nvfp4": (dict(QWEN3_MOE, intermediate_size=64),
+                        dict(group_size=16, bits=4, mode="nvfp4")),
     "gpt2": (GPT2, None),
     "gpt2-q5": (GPT2, dict(group_size=64, bits=5)),
 }
@@ -79,10 +88,12 @@ def build(config, quantization):
         def predicate(path, module):
             if not hasattr(module, "to_quantized"):
                 return False
-            choice = override(path, quantization.get("modes")) if quantization.get("overrides") else True
+            choice = override(path, quantization.get("modes")) if quantization.get("overrides") else (
+                getattr(model, "quant_predicate", lambda *_: True)(path, module)
+                if q["mode"] == "affine" else not path.endswith("mlp.gate"))
             if isinstance(choice, dict):
                 q[path] = choice
-            elif not choice and quantization.get("modes"):
+            elif not choice and q["mode"] != "affine":
                 q[path] = False
             return choice
 

@@ -1,6 +1,6 @@
-/* Attention over the cache: norm, rotate and store keys and values, then one blocked pass with online
- * softmax (Milakov and Gimelshein 2018; FlashAttention's order), all query heads of a KV head and
- * several rows together so that each block of the cache is read once for all of them. */
+/* Attention over the cache: norm and rotate keys, store them and values, then one blocked pass with
+ * online softmax (Milakov and Gimelshein 2018; FlashAttention's order), all query heads of a KV
+ * head and several rows together so that each block of the cache is read once for all of them. */
 #include "graph/step.h"
 #include <math.h>
 

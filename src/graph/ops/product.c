@@ -12,18 +12,11 @@ enum {
     DECODED = 8      /* rows decoded at once: exact mode, packings without an integer product */
 };
 
-/* Prepared input rows: int8 (rows of cx__qact_stride bytes) and f32. */
-typedef struct operand {
-    const uint8_t *q;
-    const float *f;
-    size_t ldf, rows;
-} operand;
-
 typedef struct job {
     const cx__step *s;
     const cx__product *p;
     const cx__plan *plan;
-    operand x;
+    cx__operand x;
     uint8_t *scratch; /* of the kernels */
     float *tile[2];
 } job;
@@ -35,12 +28,15 @@ static size_t tile_floats(const cx__plan *plan)
     return prompt > decode ? prompt : decode;
 }
 
+size_t cx__multiply_scratch(size_t cols)
+{
+    size_t decoded = DECODED * cols * sizeof(float), integer = cx__qmul_scratch(cols);
+    return ((decoded > integer ? decoded : integer) + 63) / 64 * 64;
+}
+
 size_t cx__product_scratch(const cx__plan *plan, const cx__product *p)
 {
-    size_t decoded = DECODED * p->x.cols * sizeof(float);
-    size_t integer = p->integer ? cx__qmul_scratch(p->x.cols) : 0;
-    size_t kernels = decoded > integer ? decoded : integer;
-    return (kernels + 63) / 64 * 64 + 2 * tile_floats(plan) * sizeof(float);
+    return cx__multiply_scratch(p->x.cols) + 2 * tile_floats(plan) * sizeof(float);
 }
 
 void cx__act_apply(const cx__kernels *k, cx__act act, float *y, const float *x, size_t n)
@@ -100,11 +96,11 @@ static void prepare(const cx__step *s, cx__run *r, int thread)
     }
 }
 
-static operand operand_of(const cx__step *s, const cx__run *r, int thread)
+static cx__operand operand_of(const cx__step *s, const cx__run *r, int thread)
 {
     const cx__product *p = s->product;
     const cx__plan *plan = r->plan;
-    operand x = { .rows = cx__step_rows(s, r) };
+    cx__operand x = { .rows = cx__step_rows(s, r) };
     if (x.rows == 1 && prepares(p)) {
         prepare_row(p, plan, 0, own_q(plan, thread), own_f(plan, p, thread));
         x.q = own_q(plan, thread);
@@ -119,28 +115,26 @@ static operand operand_of(const cx__step *s, const cx__run *r, int thread)
     return x;
 }
 
-static void multiply_decoded(const job *j, const cx__weight *w, size_t r0, size_t r1, float *y,
-                             size_t ldy)
+static void multiply_decoded(const cx__kernels *k, const cx__operand *x, const cx__weight *w,
+                             size_t r0, size_t r1, float *y, size_t ldy, uint8_t *scratch)
 {
-    const cx__kernels *k = j->plan->k;
-    float *rows = (float *)(void *)j->scratch;
+    float *rows = (float *)(void *)scratch;
     for (size_t r = r0; r < r1; r += DECODED) {
         size_t n = r1 - r < DECODED ? r1 - r : DECODED;
         for (size_t i = 0; i < n; i++) cx__qmat_decode(k, rows + i * w->cols, &w->q, r + i);
-        k->fgemm_f32(y + (r - r0), ldy, rows, w->cols, 0, n, w->cols, j->x.f, j->x.ldf, j->x.rows);
+        k->fgemm_f32(y + (r - r0), ldy, rows, w->cols, 0, n, w->cols, x->f, x->ldf, x->rows);
     }
 }
 
-/* y[m*ldy + (r - r0)] for weight rows [r0, r1), bias included. */
-static void multiply(const job *j, const cx__weight *w, size_t r0, size_t r1, float *y, size_t ldy)
+void cx__multiply(const cx__plan *plan, const cx__operand *x, const cx__weight *w, size_t r0,
+                  size_t r1, float *y, size_t ldy, uint8_t *scratch)
 {
-    const cx__kernels *k = j->plan->k;
-    const operand *x = &j->x;
-    if (w->packed && (j->plan->options.exact || !cx__qmat_integer(&w->q))) {
-        multiply_decoded(j, w, r0, r1, y, ldy);
-    } else if (w->packed) {
+    const cx__kernels *k = plan->k;
+    if (cx__takes_int8(plan, w)) {
         cx__qgemv_fn *fn = x->rows <= CX__QGEMV_ROWS ? cx__qgemv(k, w->q.bits) : k->qgemm;
-        fn(y, ldy, &w->q, r0, r1, x->q, x->rows, j->scratch);
+        fn(y, ldy, &w->q, r0, r1, x->q, x->rows, scratch);
+    } else if (w->packed) {
+        multiply_decoded(k, x, w, r0, r1, y, ldy, scratch);
     } else {
         cx__fgemm_fn *fn = w->dtype == CX_F32   ? k->fgemm_f32
                            : w->dtype == CX_F16 ? k->fgemm_f16
@@ -158,12 +152,12 @@ static void piece(const job *j, int i, size_t r0, size_t r1)
     const cx__kernels *k = j->plan->k;
     size_t n = r1 - r0;
     if (!p->glu && !p->act && !p->has_residual) {
-        multiply(j, p->w[i], r0, r1, cx__value_row(j->plan, p->out[i], 0) + r0,
-                 cx__value_ld(j->plan, p->out[i]));
+        cx__multiply(j->plan, &j->x, p->w[i], r0, r1, cx__value_row(j->plan, p->out[i], 0) + r0,
+                     cx__value_ld(j->plan, p->out[i]), j->scratch);
         return;
     }
-    multiply(j, p->w[i], r0, r1, j->tile[0], n);
-    if (p->glu) multiply(j, p->w[1], r0, r1, j->tile[1], n);
+    cx__multiply(j->plan, &j->x, p->w[i], r0, r1, j->tile[0], n, j->scratch);
+    if (p->glu) cx__multiply(j->plan, &j->x, p->w[1], r0, r1, j->tile[1], n, j->scratch);
     for (size_t m = 0; m < j->x.rows; m++) {
         float *out = cx__value_row(j->plan, p->out[i], m) + r0, *t = j->tile[0] + m * n;
         if (p->glu && p->act == CX__ACT_SILU) {
