@@ -56,7 +56,7 @@ static cx_status find_hub(const char *name, const cx_source_options *o, char **f
                            .progress = cx_progress_show };
     cx_status st = cx_hub_find(name, &hub, folder);
     if (st == CX_ENOTFOUND && !strchr(name, '/'))
-        return CX_FAIL(CX_ENOTFOUND, "%s: no such folder", name);
+        return CX_FAIL(CX_ENOTFOUND, "%s: no such %sfolder", name, o->files ? "file or " : "");
     if (st == CX_ENOTFOUND && o->download) {
         st = cx_hub_snapshot(name, &hub, folder);
         cx_progress_clear();
@@ -84,7 +84,7 @@ static cx_status find_named(const char *name, const cx_source_options *o, char *
     CX_TRY(find_converted(name, folder));
     if (*folder) return CX_OK;
     if (cx_hub_name_valid(name)) return find_hub(name, o, folder);
-    return CX_FAIL(CX_ENOTFOUND, "%s: no such folder", name);
+    return CX_FAIL(CX_ENOTFOUND, "%s: no such %sfolder", name, o->files ? "file or " : "");
 }
 
 cx_status cx_source_find(const char *name, const cx_source_options *o, char **folder)

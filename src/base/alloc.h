@@ -33,6 +33,7 @@ void *cx__realloc(void *p, size_t size);          /* alignment: max_align_t only
 void cx__free(void *p);                           /* NULL is fine */
 char *cx__strdup(const char *s);
 char *cx__strndup(const char *s, size_t len);
+bool cx__ends_with(const char *s, const char *tail);
 char *cx__format(const char *fmt, ...) CX_PRINTF(1, 2); /* owned string or NULL */
 
 /* Room for one more element of `size` bytes in *array of *cap, which holds `count`. */

@@ -1,4 +1,5 @@
-/* Growing and sorting arrays. Tested by tests/unit/test_base_alloc.c and through all readers. */
+/* Growing and sorting arrays, ends of strings. Tested by tests/unit/test_base_alloc.c and through
+ * all readers. */
 #include "base/alloc.h"
 #include <stdlib.h>
 #include <string.h>
@@ -24,4 +25,10 @@ void cx__sort(void *base, size_t count, size_t size, int (*compare)(const void *
             qsort(base, count, size, compare);
             return;
         }
+}
+
+bool cx__ends_with(const char *s, const char *tail)
+{
+    size_t n = strlen(s), m = strlen(tail);
+    return n >= m && !strcmp(s + n - m, tail);
 }

@@ -24,12 +24,6 @@ static cx_status no_memory(void)
     return CX_FAIL(CX_ENOMEM, "no memory for the plan of the conversion");
 }
 
-static bool ends_with(const char *s, const char *tail)
-{
-    size_t n = strlen(s), m = strlen(tail);
-    return n >= m && !strcmp(s + n - m, tail);
-}
-
 long cx__layer_of(const char *name)
 {
     for (const char *s = name; s && *s;) {
@@ -49,7 +43,7 @@ static bool is_module(const cx__arch *arch, const cx__entry *e)
     static const char *const stacks[] = { "switch", "expert", "embed_q", "unembed_out" };
     size_t len = strlen(e->name), tail = strlen(".weight");
     bool wide = e->dtype == CX_F16 || e->dtype == CX_BF16 || e->dtype == CX_F32;
-    if (e->ndim < 2 || !wide || !e->rows || !e->cols || !ends_with(e->name, ".weight"))
+    if (e->ndim < 2 || !wide || !e->rows || !e->cols || !cx__ends_with(e->name, ".weight"))
         return false;
     const char *last = e->name + len - tail;
     while (last > e->name && last[-1] != '.') last--;

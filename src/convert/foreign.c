@@ -22,16 +22,11 @@ static const struct {
 };
 enum { METHODS = sizeof methods / sizeof *methods };
 
-static bool ends_with(const char *s, const char *tail)
-{
-    size_t n = strlen(s), m = strlen(tail);
-    return n > m && !strcmp(s + n - m, tail);
-}
-
+/* The one that the name ends with, and is longer than; NULL: none. */
 static const char *tail_of(const char *name, const char *const *tails)
 {
     for (; *tails; tails++)
-        if (ends_with(name, *tails)) return *tails;
+        if (cx__ends_with(name, *tails) && strcmp(name, *tails) != 0) return *tails;
     return NULL;
 }
 

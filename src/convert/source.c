@@ -220,16 +220,10 @@ static const format formats[] = {
 };
 enum { FORMATS = sizeof formats / sizeof *formats };
 
-static bool ends_with(const char *s, const char *tail)
-{
-    size_t n = strlen(s), m = strlen(tail);
-    return n >= m && !strcmp(s + n - m, tail);
-}
-
 static bool is_of(const format *f, const char *name)
 {
     for (const char *const *t = f->tails; *t; t++)
-        if (ends_with(name, *t)) return true;
+        if (cx__ends_with(name, *t)) return true;
     return false;
 }
 

@@ -33,12 +33,6 @@ static cx_status no_memory(void)
     return CX_FAIL(CX_ENOMEM, "no memory to verify");
 }
 
-static bool ends_with(const char *s, const char *tail)
-{
-    size_t n = strlen(s), m = strlen(tail);
-    return n >= m && !strcmp(s + n - m, tail);
-}
-
 /* ---- files ---- */
 
 static cx_status check_file(const verification *v, const char *name, const json_t *want)
@@ -52,7 +46,7 @@ static cx_status check_file(const verification *v, const char *name, const json_
                        v->folder, CX__MANIFEST_FILE, name);
     char *path = cx__path_join(v->folder, name);
     cx_status st = path ? CX_OK : no_memory();
-    if (st == CX_OK && ends_with(name, ".safetensors")) st = cx__header_length(path, &len);
+    if (st == CX_OK && cx__ends_with(name, ".safetensors")) st = cx__header_length(path, &len);
     if (st == CX_OK) st = cx__hash_copy(path, len, -1, NULL, &hash);
     cx__hash_text(hash, found);
     if (st == CX_OK && strcmp(found, said) != 0)
@@ -112,7 +106,7 @@ static cx_status list_items(verification *v)
     for (size_t i = 0; i < v->count; i++) {
         item *it = &v->items[i];
         *it = (item){ .t = cx_tensors_at(v->tensors, i), .piece = PIECE_PLAIN };
-        it->finite = ends_with(it->t->name, ".scales") || ends_with(it->t->name, ".biases");
+        it->finite = cx__ends_with(it->t->name, ".scales") || cx__ends_with(it->t->name, ".biases");
         if (v->manifest) CX_TRY(take_hash(v, it));
         it->first = v->pieces;
         it->pieces = it->t->bytes / it->piece + (it->t->bytes % it->piece != 0);

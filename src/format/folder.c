@@ -57,35 +57,31 @@ cx_status cx__link_check(const char *dir, const char *path)
     return st;
 }
 
-static cx_status add_path(folder *f, size_t *cap, const char *dir, const char *name)
+cx_status cx__folder_add(folder *f, const char *dir, const char *name)
 {
     char *path;
-    if (!cx__grow(&f->paths, cap, f->count, sizeof *f->paths)) return fail_memory(dir);
+    if (f->max && f->count == f->max)
+        return CX_FAIL(CX_ELIMIT, "%s: expected at most %zu files, found more", dir, f->max);
+    if (!cx__grow(&f->paths, &f->cap, f->count, sizeof *f->paths)) return fail_memory(dir);
     if (!(path = cx__path_join(dir, name))) return fail_memory(dir);
     f->paths[f->count++] = path;
     return cx__link_check(dir, path);
 }
 
-static cx_status read_indexed(const char *dir, folder *f)
+cx_status cx__folder_add_indexed(folder *f, const char *dir, const char *tail)
 {
-    size_t cap = 0, len;
+    size_t len;
     char *text;
     cx_status st;
     CX_TRY(cx__read_file(f->index_path, INDEX_MAX, &text, &len));
-    st = cx__shard_index_parse(text, len, f->index_path, &f->index);
+    st = cx__shard_index_parse_of(text, len, f->index_path, tail, &f->index);
     cx__free(text);
     for (size_t i = 0; st == CX_OK && i < f->index.shard_count; i++) {
-        st = add_path(f, &cap, dir, f->index.shards[i]);
+        st = cx__folder_add(f, dir, f->index.shards[i]);
         if (st != CX_OK) st = cx__fail_in(st, "%s", f->index_path);
     }
     f->indexed = true;
     return st;
-}
-
-static bool ends_with(const char *name, const char *tail)
-{
-    size_t len = strlen(name), n = strlen(tail);
-    return len >= n && !strcmp(name + len - n, tail);
 }
 
 static int compare_paths(const void *a, const void *b)
@@ -93,8 +89,13 @@ static int compare_paths(const void *a, const void *b)
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
+void cx__folder_sort(folder *f)
+{
+    cx__sort(f->paths, f->count, sizeof *f->paths, compare_paths);
+}
+
 /* Adds all visible PREFIX*.safetensors. */
-static cx_status list(const char *dir, const char *prefix, folder *f, size_t *cap)
+static cx_status list(const char *dir, const char *prefix, folder *f)
 {
     DIR *d = opendir(dir);
     const struct dirent *e;
@@ -102,16 +103,16 @@ static cx_status list(const char *dir, const char *prefix, folder *f, size_t *ca
     if (!d) return CX_FAIL(CX_EIO, "%s: cannot open: %s", dir, strerror(errno));
     while (st == CX_OK && (e = readdir(d))) {
         if (e->d_name[0] == '.' || strncmp(e->d_name, prefix, strlen(prefix))) continue;
-        if (!ends_with(e->d_name, ".safetensors")) continue;
+        if (!cx__ends_with(e->d_name, ".safetensors")) continue;
         if (!cx__shard_name_valid(e->d_name))
             st = CX_FAIL(CX_EFORMAT,
                          "%s: expected file names of letters, digits, '.', '_' and "
                          "'-', found '%s'",
                          dir, e->d_name);
-        else st = add_path(f, cap, dir, e->d_name);
+        else st = cx__folder_add(f, dir, e->d_name);
     }
     closedir(d);
-    cx__sort(f->paths, f->count, sizeof *f->paths, compare_paths);
+    cx__folder_sort(f);
     return st;
 }
 
@@ -144,10 +145,9 @@ static cx_status check_numbers(const char *dir, const folder *f)
 
 static cx_status read_listed(const char *dir, folder *f)
 {
-    size_t cap = 0;
-    CX_TRY(list(dir, "model", f, &cap));
+    CX_TRY(list(dir, "model", f));
     if (f->count) return check_numbers(dir, f);
-    CX_TRY(list(dir, "", f, &cap));
+    CX_TRY(list(dir, "", f));
     if (!f->count) return CX_FAIL(CX_ENOTFOUND, "%s: no .safetensors file in this folder", dir);
     if (f->count > 1)
         return CX_FAIL(CX_EFORMAT,
@@ -161,9 +161,8 @@ static cx_status read_listed(const char *dir, folder *f)
 static cx_status check_unlisted(const char *dir, const folder *f)
 {
     folder all = { 0 };
-    size_t cap = 0;
     unsigned number, of;
-    cx_status st = list(dir, "model-", &all, &cap);
+    cx_status st = list(dir, "model-", &all);
     for (size_t i = 0; st == CX_OK && i < all.count; i++) {
         size_t k = 0;
         if (!shard_numbers(all.paths[i], &number, &of)) continue;
@@ -181,7 +180,7 @@ cx_status cx__folder_read(const char *path, folder *out)
     cx_status st;
     if (!f.index_path) return fail_memory(path);
     if (cx__path_exists(f.index_path)) {
-        st = read_indexed(path, &f);
+        st = cx__folder_add_indexed(&f, path, ".safetensors");
         if (st == CX_OK) st = check_unlisted(path, &f);
     } else {
         st = read_listed(path, &f);

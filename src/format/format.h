@@ -110,8 +110,6 @@ size_t cx__torch_count(const cx__torch *t);
 const cx__stored *cx__torch_at(const cx__torch *t, size_t i);
 /* CX_EIO if a file shrank while in use, as cx_tensors_check. */
 cx_status cx__torch_check(const cx__torch *t);
-/* Asks the system to read a tensor ahead. Only advice. */
-void cx__torch_prefetch(const cx__torch *t, const cx__stored *s);
 
 /* ---- GGUF ---------------------------------------------------------------------------------------
  * Metadata and tensors of llama.cpp's files, mapped: strings and data are views into the file. */

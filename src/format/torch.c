@@ -141,12 +141,3 @@ cx_status cx__torch_check(const cx__torch *t)
     for (size_t i = 0; i < t->file_count; i++) CX_TRY(cx__map_check(&t->files[i].map));
     return CX_OK;
 }
-
-void cx__torch_prefetch(const cx__torch *t, const cx__stored *s)
-{
-    for (size_t i = 0; i < t->file_count; i++) {
-        const cx__map *m = &t->files[i].map;
-        if (s->path == m->path)
-            cx__map_prefetch(m, (size_t)((const uint8_t *)s->t.data - m->data), s->t.bytes);
-    }
-}

@@ -152,19 +152,13 @@ static void note_packing(cx__weights *w, const cx__packing *p)
     else snprintf(w->text, sizeof w->text, "%s %d bits, group %d", mode, seen->bits, seen->group);
 }
 
-static bool ends_with(const char *name, const char *tail)
-{
-    size_t len = strlen(name), n = strlen(tail);
-    return len > n && !strcmp(name + len - n, tail);
-}
-
 /* Bits of a packed weight, 0 of any other tensor; notes the packing. */
 static int packed_bits(cx__weights *w, const entry *e)
 {
     char name[264];
     const entry *s;
     cx__packing p;
-    if (e->t.dtype != CX_U32 || !ends_with(e->name, ".weight")) return 0;
+    if (e->t.dtype != CX_U32 || !cx__ends_with(e->name, ".weight")) return 0;
     snprintf(name, sizeof name, "%.*s.scales", (int)(strlen(e->name) - 7), e->name);
     if (!(s = find(w, name))) return 0;
     const cx__quant_parts parts = { .weight = &e->t, .scales = &s->t };
@@ -180,8 +174,8 @@ static void count_parameters(cx__weights *w)
     for (size_t i = 0; i < w->count; i++) {
         const entry *e = &w->entries[i];
         size_t n = 0;
-        if (ends_with(e->name, ".scales") || ends_with(e->name, ".biases") ||
-            ends_with(e->name, ".global_scale") || !cx__tensor_count(&e->t, &n))
+        if (cx__ends_with(e->name, ".scales") || cx__ends_with(e->name, ".biases") ||
+            cx__ends_with(e->name, ".global_scale") || !cx__tensor_count(&e->t, &n))
             continue;
         int bits = packed_bits(w, e);
         w->parameters += bits > 0 ? n * 32 / (size_t)bits : n;
